@@ -1,0 +1,376 @@
+"""The messages between a task, its supervisor and the store: requests, replies, and the claims of a caller.
+
+A message is a named tuple: immutable, and five times cheaper to define at import than a frozen dataclass
+(0.12 ms against 0.66 ms each on Python 3.11), which every task process would pay for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .errors import Fact  # noqa: TC001 -- the receiver resolves the annotations to check what arrives
+
+# --- addresses -------------------------------------------------------------------------------------------
+
+
+class TaskAddress(NamedTuple):
+    """One task instance, by its four names."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+class AssetAddress(NamedTuple):
+    """One asset, by name, by uri, or by both; at least one is given."""
+
+    name: str | None = None
+    uri: str | None = None
+
+
+# A request of a try addresses its own task state (None) or a granted asset by id. An operator, who runs
+# outside any try, addresses by name.
+Target = int | TaskAddress | AssetAddress | None
+
+
+class Grant(NamedTuple):
+    """An asset that a try declared, as the store resolved it when the try started."""
+
+    asset_id: int
+    name: str | None
+    uri: str | None
+    writable: bool
+
+
+class Writer(NamedTuple):
+    """Who wrote: a try (``task`` and ``try_number``), or a person (``principal`` alone)."""
+
+    principal: str
+    task: TaskAddress | None = None
+    try_number: int | None = None
+
+
+# --- the life of a try -----------------------------------------------------------------------------------
+
+
+class Start(NamedTuple):
+    """Begin a try. ``holds_lock``: the caller holds the instance's operating-system lock, so that whoever
+    ran before is gone, whatever its lease says. ``supervisor`` is shown to people (``host:pid``)."""
+
+    task: TaskAddress
+    inlets: tuple[AssetAddress, ...] = ()
+    outlets: tuple[AssetAddress, ...] = ()
+    supervisor: str = ""
+    rerun: bool = False
+    fresh: bool = False
+    new_asset: bool = False
+    holds_lock: bool = False
+    lease_seconds: float = 60.0
+
+
+class Started(NamedTuple):
+    """The try is current. ``instance_id`` and ``try_number`` are its claims in embedded mode; ``token``
+    carries them over HTTP. ``previous_status`` is how the try before ended (None: this is the first)."""
+
+    instance_id: int
+    ti_id: str
+    try_number: int
+    lease_seconds: float
+    grants: tuple[Grant, ...] = ()
+    previous_status: str | None = None
+    max_value_bytes: int = 65_536
+    token: str | None = None
+
+
+class Heartbeat(NamedTuple):
+    """Renew the lease of the caller's try."""
+
+    lease_seconds: float = 60.0
+
+
+class LeaseRenewed(NamedTuple):
+    lease_seconds: float
+    token: str | None = None
+
+
+class Finish(NamedTuple):
+    """End the caller's try: ``succeeded`` applies what is staged, ``failed`` drops it."""
+
+    succeeded: bool
+    exit_status: int | None = None
+    reason: str | None = None
+
+
+class Finished(NamedTuple):
+    """How the try ended, and how many staged operations became visible."""
+
+    status: str
+    applied_operations: int = 0
+
+
+class AddGrant(NamedTuple):
+    """Declare one more asset during a try (an asset that is found at run time)."""
+
+    asset: AssetAddress
+    writable: bool = False
+
+
+class Context(NamedTuple):
+    """What a task process may know of its try: the reply to :class:`Hello`. Never a token or credential."""
+
+    task: TaskAddress
+    ti_id: str
+    try_number: int
+    grants: tuple[Grant, ...] = ()
+    max_value_bytes: int = 65_536
+
+
+class Hello(NamedTuple):
+    """The first request on a channel connection; the supervisor answers :class:`Context`."""
+
+    protocol: int = 1
+
+
+# --- state operations ------------------------------------------------------------------------------------
+
+
+class Get(NamedTuple):
+    """Answered by :class:`Entry`, or :class:`Absent`."""
+
+    key: str
+    target: Target = None
+
+
+class Set(NamedTuple):
+    """Write one entry. ``retention`` is seconds, ``"never"``, or None for the store's default. At most one
+    of ``if_version`` and ``if_absent``. ``apply_now``: an asset write that is not staged."""
+
+    key: str
+    value: bytes
+    target: Target = None
+    retention: float | str | None = None
+    if_version: int | None = None
+    if_absent: bool = False
+    apply_now: bool = False
+
+
+class Delete(NamedTuple):
+    """Remove one entry; no effect when it is absent, unless ``if_version`` says that it must not be."""
+
+    key: str
+    target: Target = None
+    if_version: int | None = None
+    apply_now: bool = False
+
+
+class Clear(NamedTuple):
+    """Remove every entry of the target. ``all_map_indices`` is for operators only."""
+
+    target: Target = None
+    all_map_indices: bool = False
+    apply_now: bool = False
+
+
+class Increment(NamedTuple):
+    """Add ``by`` (JSON text of a number) to the entry; an absent one counts as 0. Answered by Entry."""
+
+    key: str
+    by: bytes
+    target: Target = None
+    retention: float | str | None = None
+    apply_now: bool = False
+
+
+class SetMax(NamedTuple):
+    """Raise the entry to ``value`` if that is greater than what stands. Answered by Entry."""
+
+    key: str
+    value: bytes
+    target: Target = None
+    retention: float | str | None = None
+    apply_now: bool = False
+
+
+class Batch(NamedTuple):
+    """Several operations, all or nothing, in order. Answered by :class:`BatchDone`."""
+
+    operations: tuple[Get | Set | Delete | Clear | Increment | SetMax, ...]
+
+
+class ListEntries(NamedTuple):
+    """A page of the target's entries in key order: keys after ``after`` that begin with ``prefix``."""
+
+    target: Target = None
+    prefix: str = ""
+    after: str | None = None
+    limit: int = 1000
+    with_values: bool = False
+
+
+class ListHistory(NamedTuple):
+    """The kept versions of an asset's entry (of all its entries when ``key`` is None), newest first."""
+
+    target: Target
+    key: str | None = None
+    limit: int = 100
+
+
+class Entry(NamedTuple):
+    """One entry. ``version`` and ``updated_at`` are None while the write is staged. Instants are
+    microseconds since the Unix epoch, UTC. ``value`` is empty in a list that was asked for without values."""
+
+    key: str
+    value: bytes
+    version: int | None
+    size_bytes: int
+    updated_at: int | None = None
+    expires_at: int | None = None
+    writer: Writer | None = None
+
+
+class Absent(NamedTuple):
+    """There is no such entry. Not an error."""
+
+    key: str
+
+
+class Written(NamedTuple):
+    """The write is applied under this version, or staged (None). For a delete or a clear, ``version`` is
+    None and ``removed`` counts the entries that are gone."""
+
+    version: int | None = None
+    removed: int = 0
+
+
+class BatchDone(NamedTuple):
+    """A reply for each operation of the batch, in order."""
+
+    replies: tuple[Entry | Absent | Written, ...]
+
+
+class Entries(NamedTuple):
+    """A page of entries; ``after`` continues it (None: this was the last)."""
+
+    entries: tuple[Entry, ...]
+    after: str | None = None
+
+
+class Change(NamedTuple):
+    """One row of an asset's history. ``change`` is set, delete, clear, rewind or sweep; ``value`` is None
+    unless the change left one."""
+
+    key: str
+    version: int
+    change: str
+    changed_at: int
+    value: bytes | None = None
+    writer: Writer | None = None
+
+
+class History(NamedTuple):
+    changes: tuple[Change, ...]
+
+
+# --- for people, outside any try -------------------------------------------------------------------------
+
+
+class Rewind(NamedTuple):
+    """Set an asset's entry back to the value of a kept version; leaves a row in the history."""
+
+    target: Target
+    key: str
+    version: int
+
+
+class ListTries(NamedTuple):
+    """Tries, newest first; each filter that is None matches all."""
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    limit: int = 100
+
+
+class TryRow(NamedTuple):
+    """One try. ``status`` is running, lapsed (its lease ran out), succeeded, failed or superseded."""
+
+    task: TaskAddress
+    try_number: int
+    status: str
+    started_at: int
+    finished_at: int | None = None
+    exit_status: int | None = None
+    reason: str | None = None
+    supervisor: str = ""
+
+
+class Tries(NamedTuple):
+    tries: tuple[TryRow, ...]
+
+
+class ListAssets(NamedTuple):
+    include_inactive: bool = False
+    limit: int = 1000
+
+
+class AssetRow(NamedTuple):
+    asset_id: int
+    name: str | None
+    uri: str | None
+    active: bool
+    entries: int
+    updated_at: int | None = None
+
+
+class Assets(NamedTuple):
+    assets: tuple[AssetRow, ...]
+
+
+class Deactivate(NamedTuple):
+    """Take an asset out of use; its state stays until the orphan sweep."""
+
+    asset: AssetAddress
+
+
+class Restore(NamedTuple):
+    """Bring a deactivated asset back, with its state."""
+
+    asset: AssetAddress
+
+
+class Done(NamedTuple):
+    """The request took effect; there is nothing more to say."""
+
+
+class Refusal(NamedTuple):
+    """The error that a request met, as its code and facts."""
+
+    code: str
+    facts: dict[str, Fact]
+
+
+# --- claims: who asks ------------------------------------------------------------------------------------
+
+
+class TryClaims(NamedTuple):
+    """The caller is this try. Whether it is still current is the store's to say."""
+
+    instance_id: int
+    try_number: int
+
+
+class WorkerClaims(NamedTuple):
+    """The caller holds a worker credential and may start tries."""
+
+    worker: str
+
+
+class OperatorClaims(NamedTuple):
+    """The caller is a person, or a tool of theirs, outside any try."""
+
+    operator: str
+
+
+Claims = TryClaims | WorkerClaims | OperatorClaims

@@ -1,0 +1,114 @@
+"""The one plain form in which messages cross between processes, copies and versions of this package.
+
+Sender and receiver may hold different copies or versions of the messages, so a message never crosses as an
+object: :func:`to_plain` makes a dict with its ``kind``, :func:`from_plain` rebuilds it. Values stay
+``bytes`` (JSON text) in the plain form; a transport decides how it carries bytes, and never re-encodes them.
+
+A request may not hold a field that the receiver does not know (an old server would drop a condition that a
+new client set); in a reply, unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+from . import messages
+from .errors import InvalidRequestError, StatekeepError, error_from
+
+Plain = dict[str, Any]
+
+_MESSAGES: dict[str, type[Any]] = {
+    name: cls for name, cls in vars(messages).items() if isinstance(cls, type) and hasattr(cls, "_fields")
+}
+
+
+def to_plain(message: Any) -> Plain:
+    """Return a message's plain form: a dict of its fields and its ``kind``, messages inside it likewise."""
+    plain: Plain = {"kind": type(message).__name__}
+    for name, value in zip(message._fields, message, strict=True):
+        plain[name] = _plain_value(value)
+    return plain
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return to_plain(value) if hasattr(value, "_fields") else [_plain_value(item) for item in value]
+    return value
+
+
+def from_plain(plain: Plain, *, ignore_unknown: bool = False) -> Any:
+    """Return this copy's message for a plain form.
+
+    ``ignore_unknown`` is for replies. Raises :class:`InvalidRequestError` that names the message and the
+    field when the kind is unknown, a field is missing, unknown or of another type.
+    """
+    kind = plain.get("kind")
+    cls = _MESSAGES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise _malformed("request", f"has the kind {str(kind)[:40]!r}, which this version does not know")
+    fields: Plain = {}
+    for name, value in plain.items():
+        if name in cls._fields:
+            fields[name] = _message_value(value, ignore_unknown)
+        elif name != "kind" and not ignore_unknown:
+            raise _malformed(cls.__name__, f"has a field {name[:40]!r}, which this version does not know")
+    missing = [name for name in cls._fields if name not in fields and name not in cls._field_defaults]
+    if missing:
+        raise _malformed(cls.__name__, f"lacks the field {missing[0]!r}")
+    _check_types(cls, fields)
+    return cls(**fields)
+
+
+def _message_value(value: Any, ignore_unknown: bool) -> Any:
+    if isinstance(value, list):
+        return tuple(_message_value(item, ignore_unknown) for item in value)
+    if isinstance(value, dict) and "kind" in value:
+        return from_plain(value, ignore_unknown=ignore_unknown)
+    return value
+
+
+def _check_types(cls: type[Any], fields: Plain) -> None:
+    allowed = _allowed_types(cls)
+    for name, value in fields.items():
+        if type(value) not in allowed[name]:
+            raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
+        if type(value) is tuple and not all(type(item) in allowed[name + "[]"] for item in value):
+            raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
+
+
+def _allowed_types(cls: type[Any]) -> dict[str, frozenset[type]]:
+    # Kept on the class itself: the type hints of a message never change, and resolving them is slow.
+    known: dict[str, frozenset[type]] | None = cls.__dict__.get("_allowed_types")
+    if known is None:
+        known = {}
+        for name, hint in get_type_hints(cls).items():
+            known[name] = frozenset(_classes_of(hint))
+            known[name + "[]"] = frozenset(_classes_of(get_args(hint)[0]) if tuple in known[name] else ())
+        cls._allowed_types = known
+    return known
+
+
+def _classes_of(hint: Any) -> list[type]:
+    origin = getattr(hint, "__origin__", None)
+    if origin is not None:
+        return [origin]
+    if hint is float:
+        return [float, int]
+    arguments = get_args(hint)
+    return [cls for argument in arguments for cls in _classes_of(argument)] if arguments else [hint]
+
+
+def _malformed(what: str, problem: str) -> InvalidRequestError:
+    return InvalidRequestError(what=what, problem=problem, remedy="send what the protocol defines")
+
+
+def refusal_of(error: StatekeepError) -> messages.Refusal:
+    """Return the refusal that carries an error of any copy of the contract."""
+    return messages.Refusal(error.code, dict(error.facts))
+
+
+def raise_if_refused(reply: Any) -> Any:
+    """Return the reply, or raise the error that it carries as this copy's own class."""
+    if isinstance(reply, messages.Refusal):
+        raise error_from(reply.code, reply.facts)
+    return reply
