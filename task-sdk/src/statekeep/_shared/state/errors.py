@@ -135,8 +135,10 @@ class SupersededError(StatekeepError):
 
     code = "superseded"
     http_status = 409
-    template = "try {try_number} of {task} was superseded by try {current_try_number}; "
+    template = (
+        "try {try_number} of {task} was superseded by try {current_try_number}; "
         "it can neither read nor write any more"
+    )
 
 
 class TryFinishedError(StatekeepError):
@@ -171,7 +173,7 @@ class AlreadySucceededError(StatekeepError):
 
 
 class ConflictError(StatekeepError):
-    """A conditional write lost. Facts: ``key``, ``version`` (the one that stands; None: absent), ``wanted``."""
+    """A conditional write lost. Facts: ``key``, ``version`` (that stands; None: absent), ``wanted``."""
 
     code = "conflict"
     http_status = 409
@@ -197,7 +199,7 @@ class ReferenceCorruptError(StatekeepError):
 
 
 class BackendMismatchError(StatekeepError):
-    """The reference belongs to a backend that is not configured. Facts: ``scope``, ``key``, ``backend_id``."""
+    """The reference's backend is not configured. Facts: ``scope``, ``key``, ``backend_id``."""
 
     code = "backend_mismatch"
     http_status = 409
