@@ -1,0 +1,1 @@
+"""The requests of tries, workers and operators, decided over one transaction of the metastore."""

@@ -1,0 +1,1 @@
+"""Where entries, tries and assets are kept: SQL and nothing else; who may do what is decided above."""

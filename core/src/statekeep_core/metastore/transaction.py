@@ -1,0 +1,49 @@
+"""One transaction on the metastore: statements, the instant that it counts as now, and versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import apsw
+
+    from .clock import Instant
+
+Value = str | int | float | bytes | None
+
+
+class Transaction:
+    """What the store's operations run on. All that a transaction does takes effect together, at its commit.
+
+    ``now`` is read once, when the transaction begins, so that every operation in it sees one time.
+    """
+
+    def __init__(self, connection: apsw.Connection, now: Instant) -> None:
+        self._connection = connection
+        self.now = now
+        self._last_version: int | None = None
+
+    def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """Return every row of a query."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Value] = ()) -> tuple[Value, ...] | None:
+        """Return the first row of a query, or None."""
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Execute a statement and return how many rows it changed."""
+        self._connection.execute(sql, parameters)
+        return self._connection.changes()
+
+    def draw_version(self) -> int:
+        """Return a version greater than every one drawn before, in this store, ever."""
+        if self._last_version is None:
+            row = self.row("SELECT last_version FROM store")
+            assert row is not None, "the initial migration writes the row"
+            self._last_version = int(row[0])
+        self._last_version += 1
+        self.run("UPDATE store SET last_version = ?", (self._last_version,))
+        return self._last_version
