@@ -130,7 +130,7 @@ class Consumer:
         return files, sbom_path
 
     def sbom(self, files: list[VendoredFile]) -> Json:
-        """A CycloneDX 1.6 document, without a time or a random serial number, so that builds can be repeated."""
+        """A CycloneDX 1.6 document without a time or a random serial number, so that builds repeat."""
         components = [self._component(name, [f for f in files if f.shared == name]) for name in self.shared]
         purl = f"pkg:pypi/{self.name}@{self.version}"
         return {
@@ -183,8 +183,8 @@ class Consumer:
             if recorded.get(path) != present.get(path):
                 raise VendoringError(
                     f"{self.name}: the vendored file {path} {_difference(path, recorded, present)}; this "
-                    "source distribution was changed after it was made, and no wheel is built from it. Change "
-                    "shared/ in a checkout of the repository, and build from there"
+                    "source distribution was changed after it was made, and no wheel is built from it. "
+                    "Change shared/ in a checkout of the repository, and build from there"
                 )
         for component, name in zip(sbom["components"], self.shared, strict=True):
             if component["hashes"] != _hashes(_tree_sha256([f for f in files if f.shared == name])):
