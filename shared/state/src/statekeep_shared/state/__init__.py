@@ -1,18 +1,28 @@
 """The state contract: scopes, the rules for keys and values, retention, errors, and backends.
 
 Importing this loads the standard library only. The messages between processes are in ``messages`` and
-``wire``, the conformance suite for backends in ``testing``; neither is imported from here.
+``wire``, the arithmetic of ``increment`` and ``set_max`` in ``arithmetic``, the conformance suite for
+backends in ``testing``; none of them is imported from here.
 """
 
+from .retention import NEVER, Retention, check_retention, parse_retention
 from .rules import check_asset, check_key, check_scope, check_task
 from .scope import AssetScope, StateScope, TaskScope
+from .values import check_encoded, decode, encode
 
 __all__ = [
+    "NEVER",
     "AssetScope",
+    "Retention",
     "StateScope",
     "TaskScope",
     "check_asset",
+    "check_encoded",
     "check_key",
+    "check_retention",
     "check_scope",
     "check_task",
+    "decode",
+    "encode",
+    "parse_retention",
 ]

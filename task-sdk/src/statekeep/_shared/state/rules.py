@@ -37,7 +37,7 @@ def check_scope(scope: TaskScope | AssetScope) -> None:
     elif isinstance(scope, AssetScope):
         check_asset(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
     else:
-        raise _refused("scope", f"is a {type(scope).__name__}", "give a TaskScope or an AssetScope")
+        raise _refused("scope", f"is of type {type(scope).__name__}", "give a TaskScope or an AssetScope")
 
 
 def check_task(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
@@ -70,14 +70,14 @@ def _check_text(field: str, text: str, max_characters: int) -> None:
 
 def _check_int(field: str, number: int, least: int, most: int) -> None:
     if type(number) is not int:
-        raise _refused(field, f"is a {type(number).__name__}", "give an int")
+        raise _refused(field, f"is of type {type(number).__name__}", "give an int")
     if not least <= number <= most:
         raise _refused(field, "is out of range", f"give an int from {least} to {most:,}")
 
 
 def _text_problem(text: str, max_characters: int) -> str | None:
     if type(text) is not str:
-        return f"is a {type(text).__name__}"
+        return f"is of type {type(text).__name__}"
     if not text:
         return "is empty"
     if len(text) > max_characters:
