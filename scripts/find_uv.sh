@@ -25,7 +25,7 @@ install_uv() {
         echo "$python could not make a virtual environment. Install its venv module, or put uv$version on PATH." >&2
         return 1
     fi
-    "$root/.uv/bin/python" -m pip install --quiet --disable-pip-version-check "uv$version"
+    "$root/.uv/bin/python" -m pip install -qq --disable-pip-version-check "uv$version"
 }
 
 # A user without a home of their own (a container, a CI job) still has the checkout.
