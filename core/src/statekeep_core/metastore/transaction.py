@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,21 @@ class Transaction:
         """Execute a statement and return how many rows it changed."""
         self._connection.execute(sql, parameters)
         return self._connection.changes()
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block did, and only that, when it raises. Savepoints nest."""
+        self._connection.execute("SAVEPOINT nested")
+        drawn = self._last_version
+        try:
+            yield
+        except BaseException:
+            # SQLite has rolled everything back by itself after some errors (a full disk among them).
+            if not self._connection.get_autocommit():
+                self._connection.execute("ROLLBACK TO nested; RELEASE nested")
+            self._last_version = drawn
+            raise
+        self._connection.execute("RELEASE nested")
 
     def draw_version(self) -> int:
         """Return a version greater than every one drawn before, in this store, ever."""

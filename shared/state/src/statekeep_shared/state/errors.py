@@ -243,6 +243,13 @@ class StoreUnusableError(StatekeepError):
     template = "{what} cannot be used: {problem}; {remedy}"
 
 
+class InternalFaultError(StatekeepError):
+    """A fault of Statekeep itself met the request, which changed nothing. Facts: ``problem``."""
+
+    code = "internal_fault"
+    template = "Statekeep met a fault of its own ({problem}); nothing was changed; please report it"
+
+
 class UnrecognizedError(StatekeepError):
     """A code of a newer sender. ``code`` is that code; the facts are kept as they came."""
 

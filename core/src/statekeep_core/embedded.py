@@ -1,0 +1,172 @@
+"""The store in the caller's own process, on one SQLite file that several processes open."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from . import __version__, config
+from ._shared.state import wire
+from ._shared.state.errors import InternalFaultError, StatekeepError
+from .execution_api import service
+from .execution_api.policy import DAY_US, Policy, Work
+from .metastore.clock import SystemClock
+from .metastore.connection import open_connection, translated
+from .metastore.migrate import is_current, migrate, migrations
+from .metastore.transaction import Transaction
+from .metastore.write_lock import WriteLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ._shared.state.wire import Plain
+    from .metastore.clock import Clock
+
+# One group may keep the other processes waiting for this long, and no longer.
+_GROUP_CALLS = 256
+_GROUP_SECONDS = 0.050
+
+Call = tuple["Plain", str, "Plain"]
+
+
+def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = None) -> EmbeddedStore:
+    """Open the store in ``path``; make it, with its folder, when it is absent; migrate it when it is older.
+
+    Raises :class:`StoreUnusableError` when it cannot be used here (read-only, on a network, damaged, written
+    by a newer release), and :class:`UnavailableError` when it cannot be used now (disk full, locked).
+    """
+    with translated(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = WriteLock(path)
+        try:
+            with lock.held():
+                connection = open_connection(path)
+                try:
+                    known = migrations()
+                    if not is_current(connection, path, known):
+                        migrate(connection, known, __version__)
+                except BaseException:
+                    connection.close()
+                    raise
+        except BaseException:
+            lock.close()
+            raise
+    return EmbeddedStore(path, connection, lock, policy or Policy(), clock or SystemClock())
+
+
+def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
+    """Open the store that the settings name. Raises what :func:`open_store` raises, and SettingsError."""
+    settings = config.load(environ)
+    kept = settings.state_store
+    policy = Policy(
+        max_value_bytes=kept.max_value_bytes,
+        default_retention_us=kept.default_retention_days * DAY_US,
+        abandoned_us=kept.abandoned_days * DAY_US,
+        asset_history_versions=kept.asset_history_versions,
+        clear_on_success=kept.clear_on_success,
+        orphan_grace_us=kept.orphan_grace_days * DAY_US,
+    )
+    return open_store(Path(config.sqlite_path(settings.database.url)), policy)
+
+
+class EmbeddedStore:
+    """Answers groups of requests, each group in one durable transaction.
+
+    Used by one thread at a time; any number of processes may have the same file open. A reply that says
+    that something was written is returned after the commit that makes it durable (fsync).
+    """
+
+    def __init__(
+        self, path: Path, connection: apsw.Connection, lock: WriteLock, policy: Policy, clock: Clock
+    ) -> None:
+        self.path = path
+        self.policy = policy
+        self._connection = connection
+        self._lock = lock
+        self._clock = clock
+
+    def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
+        """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
+
+        Each call is answered as it would be alone. Those that are refused leave nothing behind and do not
+        touch their neighbours.
+        """
+        parsed = [self._parsed(call) for call in calls]
+        replies: list[Plain] = []
+        while len(replies) < len(parsed):
+            replies.extend(self._one_group(parsed[len(replies) : len(replies) + _GROUP_CALLS]))
+        return replies
+
+    def close(self) -> None:
+        """Close the file; the last process to do so folds the write-ahead log into it."""
+        with translated(self.path), self._lock.held():
+            self._connection.close()
+        self._lock.close()
+
+    def transact(self, operation: Callable[[Work], Any]) -> Any:
+        """Run an operation in a write transaction of its own and return its result after the commit."""
+        with translated(self.path), self._lock.held(), self._transaction("BEGIN IMMEDIATE") as work:
+            return operation(work)
+
+    def _parsed(self, call: Call) -> service.Call | StatekeepError:
+        try:
+            return service.parse(*call)
+        except StatekeepError as error:
+            return error
+
+    def _one_group(self, calls: Sequence[service.Call | StatekeepError]) -> list[Plain]:
+        """Answer at least one of the calls, as many as fit into one transaction."""
+        try:
+            with translated(self.path):
+                return self._commit_group(calls)
+        except StatekeepError as error:
+            # The transaction failed as a whole. Alone, each call gets the answer that is its own.
+            return [self._alone(call) for call in calls] if len(calls) > 1 else [_plain_refusal(error)]
+
+    def _alone(self, call: service.Call | StatekeepError) -> Plain:
+        return self._one_group([call])[0]
+
+    def _commit_group(self, calls: Sequence[service.Call | StatekeepError]) -> list[Plain]:
+        if all(isinstance(call, StatekeepError) or service.is_read(call) for call in calls):
+            with self._transaction("BEGIN") as work:
+                return [self._answer(work, call) for call in calls]
+        with self._lock.held(), self._transaction("BEGIN IMMEDIATE") as work:
+            stop_at = time.monotonic() + _GROUP_SECONDS
+            replies = [self._answer(work, calls[0])]
+            for call in calls[1:]:
+                if time.monotonic() > stop_at:
+                    break
+                replies.append(self._answer(work, call))
+        return replies
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Work]:
+        self._connection.execute(begin)
+        try:
+            yield Work(Transaction(self._connection, self._clock()), self.policy)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if not self._connection.get_autocommit():
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _answer(self, work: Work, call: service.Call | StatekeepError) -> Plain:
+        if isinstance(call, StatekeepError):
+            return _plain_refusal(call)
+        try:
+            with work.tx.savepoint():
+                return wire.to_plain(service.answer(work, call))
+        except StatekeepError as error:
+            return _plain_refusal(error)
+        except apsw.Error:
+            raise
+        except Exception as fault:  # a fault in one request must not take its neighbours, or the supervisor, along
+            return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+
+
+def _plain_refusal(error: StatekeepError) -> Plain:
+    return wire.to_plain(wire.refusal_of(error))

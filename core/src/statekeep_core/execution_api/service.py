@@ -1,0 +1,114 @@
+"""Answers one request inside a transaction: who asks, whether it was asked before, and what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state import wire
+from statekeep_core._shared.state.errors import ForbiddenError, InvalidRequestError
+from statekeep_core.metastore import request_log
+
+from . import lifecycle, operators, state
+from .caller import Caller, TryCaller, current_caller, principal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .policy import Work
+
+_LONGEST_REQUEST_ID = 64
+
+# What a try or an operator asks of state; the caller is fenced before the handler runs.
+_STATE: dict[type, Callable[[Work, Caller, Any], Any]] = {**state.HANDLERS}
+# What a try asks about itself.
+_OF_A_TRY: dict[type, Callable[[Work, TryCaller, Any], Any]] = {
+    m.Heartbeat: lifecycle.heartbeat,
+    m.AddGrant: lifecycle.add_grant,
+}
+# What only people ask.
+_OF_AN_OPERATOR: dict[type, Callable[[Work, Any, Any], Any]] = {**operators.HANDLERS}
+
+_READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets)
+_UNCONDITIONAL = (m.Set, m.Delete, m.Clear)
+
+
+class Call(NamedTuple):
+    """A request as it arrived: the claims of its caller, its id (empty: it is never repeated), itself."""
+
+    claims: m.Claims
+    request_id: str
+    request: Any
+    plain_request: wire.Plain
+
+
+def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
+    """Return a call from its plain parts. Raises :class:`InvalidRequestError` for what is malformed."""
+    if len(request_id) > _LONGEST_REQUEST_ID:
+        raise InvalidRequestError(
+            what="request id",
+            problem=f"has {len(request_id):,} characters, over the limit of {_LONGEST_REQUEST_ID}",
+            remedy="send 128 random bits as hexadecimal",
+        )
+    return Call(wire.from_plain(claims), request_id, wire.from_plain(request), request)
+
+
+def is_read(call: Call) -> bool:
+    """Return whether the call changes nothing, so that it needs no write lock."""
+    return isinstance(call.request, _READS)
+
+
+def answer(work: Work, call: Call) -> Any:
+    """Return the reply to a call; what it raises has changed nothing, once the caller rolls back to before it.
+
+    A repeated request is answered as it was before the fence is asked: its try may have ended since.
+    """
+    if not call.request_id or not _must_not_repeat(call.request):
+        return _dispatch(work, call)
+    principal = principal_of(call.claims)
+    digest = request_log.digest_of(call.plain_request)
+    recorded = request_log.find(work.tx, principal, call.request_id)
+    if recorded is None:
+        recorded = request_log.Recorded(digest, _dispatch(work, call))
+        request_log.add(work.tx, principal, call.request_id, recorded, _try_of(call, recorded.reply))
+    elif recorded.digest != digest:
+        raise InvalidRequestError(
+            what=f"request id {call.request_id}",
+            problem="was used for another request before",
+            remedy="draw a new id for each request, and keep it over retries only",
+        )
+    return recorded.reply
+
+
+def _dispatch(work: Work, call: Call) -> Any:
+    kind = type(call.request)
+    if kind is m.Start:
+        return lifecycle.start(work, call.claims, call.request)  # type: ignore[arg-type]  # checked there
+    if kind is m.Finish and isinstance(call.claims, m.TryClaims):
+        return lifecycle.finish(work, call.claims, call.request)
+    caller = current_caller(work.tx, call.claims)
+    if kind in _STATE:
+        return _STATE[kind](work, caller, call.request)
+    if kind in _OF_A_TRY and isinstance(caller, TryCaller):
+        return _OF_A_TRY[kind](work, caller, call.request)
+    if kind in _OF_AN_OPERATOR and not isinstance(caller, TryCaller):
+        return _OF_AN_OPERATOR[kind](work, caller, call.request)
+    raise ForbiddenError(what=kind.__name__, problem="it is not for this caller")
+
+
+def _must_not_repeat(request: Any) -> bool:
+    """Return whether repeating the request could change more than doing it once.
+
+    A blind write of task state needs no record: it has one writer, which sends its writes in order.
+    """
+    if isinstance(request, (*_READS, m.Heartbeat)):
+        return False
+    if isinstance(request, _UNCONDITIONAL) and request.target is None:
+        return getattr(request, "if_version", None) is not None or getattr(request, "if_absent", False)
+    return True
+
+
+def _try_of(call: Call, reply: Any) -> tuple[int, int] | None:
+    if isinstance(call.claims, m.TryClaims):
+        return call.claims.instance_id, call.claims.try_number
+    return (reply.instance_id, reply.try_number) if isinstance(reply, m.Started) else None

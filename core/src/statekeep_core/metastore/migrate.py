@@ -1,0 +1,69 @@
+"""Brings a store's schema to this release: numbered SQL files, applied once each, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from statekeep_core._shared.state.errors import StoreUnusableError
+
+if TYPE_CHECKING:
+    import apsw
+
+# "STKP": tells a Statekeep store from another program's SQLite file.
+APPLICATION_ID = 0x53_54_4B_50
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+class Migration(NamedTuple):
+    """One step: the schema version that it leads to, and the file that holds its SQL."""
+
+    number: int
+    path: Path
+
+
+def migrations(folder: Path = _FOLDER) -> list[Migration]:
+    """Return the steps that this release knows, in order."""
+    return sorted(Migration(int(path.name[:4]), path) for path in folder.glob("[0-9]*.sql"))
+
+
+def is_current(connection: apsw.Connection, path: Path, known: list[Migration]) -> bool:
+    """Return whether the store has this release's schema; False for a new file, too.
+
+    Raises :class:`StoreUnusableError` for a newer schema, and for another program's database.
+    """
+    version = connection.pragma("user_version")
+    application_id = connection.pragma("application_id")
+    if application_id != APPLICATION_ID and (version or _has_tables(connection)):
+        raise StoreUnusableError(
+            what=f"the store {path}",
+            problem="the file is another program's SQLite database",
+            remedy="point [database] url to a file of its own",
+        )
+    if version > known[-1].number:
+        release = connection.execute("SELECT written_by_release FROM store").get
+        raise StoreUnusableError(
+            what=f"the store {path}",
+            problem=f"its schema is version {version}, and this release knows up to {known[-1].number}",
+            remedy=f"install statekeep-core {release} or newer",
+        )
+    return bool(version == known[-1].number)
+
+
+def migrate(connection: apsw.Connection, known: list[Migration], release: str) -> None:
+    """Apply the steps that the store lacks. The caller holds the write lock; a crash leaves the old schema."""
+    with connection:
+        version = connection.pragma("user_version")
+        for step in known:
+            if step.number > version:
+                connection.execute(step.path.read_text(encoding="utf-8"))
+                connection.pragma("user_version", step.number)
+        if version == 0:
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?)", (secrets.token_hex(16), release))
+        connection.execute("UPDATE store SET written_by_release = ?", (release,))
+
+
+def _has_tables(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get)
