@@ -5,6 +5,7 @@ Importing this loads the standard library only. The messages between processes a
 backends in ``testing``; none of them is imported from here.
 """
 
+from .backend import BaseStateBackend
 from .retention import NEVER, Retention, check_retention, parse_retention
 from .rules import check_asset, check_key, check_scope, check_task
 from .scope import AssetScope, StateScope, TaskScope
@@ -13,6 +14,7 @@ from .values import check_encoded, decode, encode
 __all__ = [
     "NEVER",
     "AssetScope",
+    "BaseStateBackend",
     "Retention",
     "StateScope",
     "TaskScope",
