@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep.config import SECTIONS as SDK_SECTIONS
+from statekeep.config import SettingsError, settings_error
 
 from ._shared.settings import (
     Boolean,
@@ -17,7 +18,6 @@ from ._shared.settings import (
     Kind,
     Option,
     Section,
-    SettingsError,
     absolute_path,
     config_file,
     data_directory,
@@ -155,10 +155,12 @@ class Settings(NamedTuple):
 def load(environ: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Settings:
     """The settings as `environ` and the file that it leads to have them.
 
-    `overrides` are texts from the command line by `section.name`. Raises `SettingsError` with everything
-    that is wrong, and loads nothing then.
+    `overrides` are texts from the command line by `section.name`. Raises
+    `statekeep.config.SettingsError` with everything that is wrong, and loads nothing then.
     """
     examined = examine_own(environ, overrides or {})
+    if examined.faults:
+        raise settings_error(triples(examined))
     return Settings(database=examined.section(Database), state_store=examined.section(StateStore))
 
 
@@ -176,7 +178,12 @@ def examine_own(environ: Mapping[str, str], overrides: Mapping[str, str]) -> Exa
 
 def faults(environ: Mapping[str, str], overrides: Mapping[str, str]) -> list[Triple]:
     """What is wrong with the store's options. `statekeep.config` calls it, by entry point."""
-    return [(fault.option, fault.source, fault.problem) for fault in examine_own(environ, overrides).faults]
+    return triples(examine_own(environ, overrides))
+
+
+def triples(examined: Examined) -> list[Triple]:
+    """The faults as plain data."""
+    return [(fault.option, fault.source, fault.problem) for fault in examined.faults]
 
 
 def rows(environ: Mapping[str, str], overrides: Mapping[str, str]) -> list[Triple]:

@@ -45,7 +45,12 @@ def unknown_in_overrides(overrides: Mapping[str, str], source: str, known: Known
 
 def unknown_in_environment(environ: Mapping[str, str], known: Known) -> Iterator[Fault]:
     """Faults for variables that look like options and are none."""
-    mine = [name for section in known.sections for option in section.options for name in option.variables]
+    mine = {
+        name: option.label
+        for section in known.sections
+        for option in section.options
+        for name in option.variables
+    }
     for variable in environ:
         if not variable.startswith(LOOSE_PREFIX) or variable in mine:
             continue
@@ -53,7 +58,7 @@ def unknown_in_environment(environ: Mapping[str, str], known: Known) -> Iterator
         section, separator, name = variable.removeprefix(PREFIX).lower().partition("__")
         meant = misjoined(variable, mine)
         if meant:
-            yield Fault(variable, source, f"is not read; did you mean {meant}?")
+            yield Fault(mine[meant], source, f"is not read; did you mean {meant}?")
         elif variable.startswith(PREFIX) and separator:
             yield from unknown_names(section, [name], source, known)
         elif variable.startswith(PREFIX) and known.others is not None:

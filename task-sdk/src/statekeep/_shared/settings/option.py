@@ -77,7 +77,7 @@ class Option(Generic[T]):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Every variable that sets the option: a sensitive one also through a command or a file that it names."""
+        """Every variable that sets the option; a sensitive one may name a command or a file instead."""
         suffixes = INDIRECT_SUFFIXES if self.sensitive else ()
         return self.variable, *(self.variable + suffix.upper() for suffix in suffixes)
 
@@ -91,8 +91,6 @@ class Section:
 
     An instance is one loaded set of values; it does not change.
     """
-
-    __slots__ = ("sources", "values")
 
     section: ClassVar[str]
     options: ClassVar[tuple[Option[object], ...]]
