@@ -66,7 +66,7 @@ def current_caller(tx: Transaction, claims: Claims) -> Caller:
     record = tries.find(tx, claims.instance_id, claims.try_number)
     if record is None:
         raise UnauthenticatedError(
-            problem=f"try {claims.try_number} of task instance {claims.instance_id} is not known to this store",
+            problem=f"try {claims.try_number} of instance {claims.instance_id} is not known to this store",
             remedy="start a try on this store first",
         )
     if claims.try_number != record.current_try_number:

@@ -59,7 +59,7 @@ def is_read(call: Call) -> bool:
 
 
 def answer(work: Work, call: Call) -> Any:
-    """Return the reply to a call; what it raises has changed nothing, once the caller rolls back to before it.
+    """Return the reply to a call. When it raises, the caller rolls back to before it.
 
     A repeated request is answered as it was before the fence is asked: its try may have ended since.
     """

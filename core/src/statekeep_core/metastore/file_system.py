@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-_NETWORK_FILE_SYSTEMS = frozenset(
-    "9p afpfs afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.s3fs fuse.sshfs glusterfs gpfs"
-    " lustre ncpfs nfs nfs3 nfs4 ocfs2 smb2 smb3 smbfs webdav".split()
-)
+# fmt: off
+_NETWORK_FILE_SYSTEMS = frozenset({
+    "9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs",
+    "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "webdav",
+})
+# fmt: on
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:

@@ -52,7 +52,7 @@ def is_current(connection: apsw.Connection, path: Path, known: list[Migration]) 
 
 
 def migrate(connection: apsw.Connection, known: list[Migration], release: str) -> None:
-    """Apply the steps that the store lacks. The caller holds the write lock; a crash leaves the old schema."""
+    """Apply the steps that the store lacks, under the caller's write lock; a crash leaves the old schema."""
     with connection:
         version = connection.pragma("user_version")
         for step in known:

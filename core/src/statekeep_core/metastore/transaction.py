@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .clock import Instant
 
 Value = str | int | float | bytes | None
+# What a column holds is the schema's to say (its tables are STRICT), and no type checker reads SQL.
+Row = tuple[Any, ...]
 
 
 class Transaction:
@@ -26,11 +28,11 @@ class Transaction:
         self.now = now
         self._last_version: int | None = None
 
-    def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+    def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Return every row of a query."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def row(self, sql: str, parameters: Sequence[Value] = ()) -> tuple[Value, ...] | None:
+    def row(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
         """Return the first row of a query, or None."""
         return self._connection.execute(sql, parameters).fetchone()
 
@@ -57,9 +59,7 @@ class Transaction:
     def draw_version(self) -> int:
         """Return a version greater than every one drawn before, in this store, ever."""
         if self._last_version is None:
-            row = self.row("SELECT last_version FROM store")
-            assert row is not None, "the initial migration writes the row"
-            self._last_version = int(row[0])
+            [(self._last_version,)] = self.rows("SELECT last_version FROM store")
         self._last_version += 1
         self.run("UPDATE store SET last_version = ?", (self._last_version,))
         return self._last_version

@@ -8,7 +8,7 @@ from statekeep_core._shared.state.messages import TaskAddress
 
 if TYPE_CHECKING:
     from .clock import Instant
-    from .transaction import Transaction
+    from .transaction import Row, Transaction
 
 
 class InstanceRecord(NamedTuple):
@@ -37,46 +37,40 @@ class TryRecord(NamedTuple):
     lease_until: int
 
     def lease_left_us(self, now: Instant) -> int:
-        """Return how much of the lease is left, in microseconds; 0 when it ran out, or the machine restarted."""
+        """Return how much of the lease is left, in microseconds; none is when the machine has restarted."""
         return max(0, self.lease_until - now.boot_us) if self.lease_boot_id == now.boot_id else 0
 
 
-_INSTANCE = "instance_id, ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at, succeeded_at"
+_INSTANCE = (
+    "SELECT instance_id, ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at, succeeded_at"
+    " FROM task_instances WHERE dag_id = ? AND run_id = ? AND task_id = ?"
+)
 
 
-def _instance(row: tuple) -> InstanceRecord:
+def _instance(row: Row) -> InstanceRecord:
     return InstanceRecord(row[0], row[1], TaskAddress(*row[2:6]), *row[6:9])
 
 
 def find_instance(tx: Transaction, task: TaskAddress) -> InstanceRecord | None:
-    """Return the task instance with these four names, or None when nothing was ever written or run for it."""
-    row = tx.row(
-        f"SELECT {_INSTANCE} FROM task_instances"
-        " WHERE dag_id = ? AND run_id = ? AND task_id = ? AND map_index = ?",
-        task,
-    )
+    """Return the task instance with these four names, or None when nothing was written or run for it."""
+    row = tx.row(_INSTANCE + " AND map_index = ?", task)
     return None if row is None else _instance(row)
 
 
 def find_mapped(tx: Transaction, task: TaskAddress) -> list[InstanceRecord]:
     """Return every instance that differs from ``task`` in its map index at most."""
-    rows = tx.rows(
-        f"SELECT {_INSTANCE} FROM task_instances WHERE dag_id = ? AND run_id = ? AND task_id = ?", task[:3]
-    )
-    return [_instance(row) for row in rows]
+    return [_instance(row) for row in tx.rows(_INSTANCE, task[:3])]
 
 
 def create_instance(tx: Transaction, task: TaskAddress, ti_id: str) -> InstanceRecord:
     """Add a task instance that has no try yet."""
-    tx.run(
+    [(instance_id,)] = tx.rows(
         "INSERT INTO task_instances"
         " (ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?)",
+        " VALUES (?, ?, ?, ?, ?, 0, ?) RETURNING instance_id",
         (ti_id, *task, tx.now.wall_us),
     )
-    found = find_instance(tx, task)
-    assert found is not None, "it was added just now"
-    return found
+    return InstanceRecord(instance_id, ti_id, task, 0, tx.now.wall_us, None)
 
 
 def find(tx: Transaction, instance_id: int, try_number: int) -> TryRecord | None:
@@ -84,7 +78,8 @@ def find(tx: Transaction, instance_id: int, try_number: int) -> TryRecord | None
     row = tx.row(
         "SELECT i.dag_id, i.run_id, i.task_id, i.map_index, i.ti_id, i.current_try, t.try_number, t.status,"
         " t.supervisor, t.finished_at, t.finish_reply, t.lease_boot_id, t.lease_until"
-        " FROM tries t JOIN task_instances i USING (instance_id) WHERE t.instance_id = ? AND t.try_number = ?",
+        " FROM tries t JOIN task_instances i USING (instance_id)"
+        " WHERE t.instance_id = ? AND t.try_number = ?",
         (instance_id, try_number),
     )
     return None if row is None else TryRecord(TaskAddress(*row[:4]), *row[4:])

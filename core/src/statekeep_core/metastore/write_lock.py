@@ -29,7 +29,7 @@ class WriteLock:
     """
 
     def __init__(self, database_path: Path, *, patience_seconds: float = 10.0) -> None:
-        """Open the side files, made when they are absent. Raises :class:`OSError` when that cannot be done."""
+        """Open the side files, made when they are absent; raises :class:`OSError` when they cannot be."""
         self._path = database_path
         self._patience_seconds = patience_seconds
         self._turn = _open(database_path.with_name(database_path.name + ".turn"))
@@ -58,7 +58,7 @@ class WriteLock:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close the side files. They stay on disk: removing one that another process holds would split the lock."""
+        """Close the side files. They stay: removing one that another process holds would split the lock."""
         os.close(self._lock)
         os.close(self._turn)
 

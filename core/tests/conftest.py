@@ -1,0 +1,75 @@
+"""A real store in a temporary file, under a clock that the test moves."""
+
+from dataclasses import dataclass
+
+import pytest
+from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state import wire
+from statekeep_core.embedded import open_store
+from statekeep_core.execution_api.policy import Policy
+from statekeep_core.metastore.clock import Instant
+
+TASK = m.TaskAddress("flights", "2013", "load")
+WORKER = m.WorkerClaims("here")
+
+
+@dataclass
+class MovedClock:
+    """Stands still until it is moved; the wall may jump without the boot clock, as on a machine."""
+
+    wall_us: int = 1_700_000_000_000_000
+    boot_us: int = 5_000_000
+    boot_id: str = "first boot"
+
+    def __call__(self):
+        return Instant(self.wall_us, self.boot_us, self.boot_id)
+
+    def advance(self, seconds):
+        self.wall_us += int(seconds * 1_000_000)
+        self.boot_us += int(seconds * 1_000_000)
+
+
+class Client:
+    """Asks a store in messages, and raises what it refuses."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def ask(self, claims, request, request_id=""):
+        [reply] = self.ask_together((claims, request, request_id))
+        return wire.raise_if_refused(reply)
+
+    def ask_together(self, *calls):
+        plain = [
+            (wire.to_plain(who), "".join(request_id), wire.to_plain(asked))
+            for who, asked, *request_id in calls
+        ]
+        return [wire.from_plain(reply) for reply in self.store.handle_group(plain)]
+
+    def start(self, task=TASK, **options):
+        started = self.ask(WORKER, m.Start(task, **options))
+        return m.TryClaims(started.instance_id, started.try_number)
+
+
+@pytest.fixture
+def clock():
+    return MovedClock()
+
+
+@pytest.fixture
+def make_client(tmp_path, clock):
+    """Makes clients of one store file, each over a connection of its own and with its own policy."""
+    stores = []
+
+    def make(**policy):
+        stores.append(open_store(tmp_path / "state.db", Policy(**policy), clock))
+        return Client(stores[-1])
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def client(make_client):
+    return make_client()
