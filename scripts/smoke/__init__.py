@@ -1,1 +1,1 @@
-"""What the smoke test of the wheels is made of: mutilated trees, builds by both routes, clean environments."""
+"""What the smoke test of the wheels is made of: mutilated trees, both routes, clean environments."""

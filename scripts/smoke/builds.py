@@ -24,18 +24,12 @@ class Routes:
     sdist: Path
     wheel_from_sdist: Path
 
-    @property
-    def wheels_are_equal(self) -> bool:
-        """Whether both routes gave the same wheel, byte for byte."""
-        return self.wheel_from_tree.read_bytes() == self.wheel_from_sdist.read_bytes()
-
 
 def build_both_routes(repository: Path, distribution: str, output: Path) -> Routes:
     """Build as a user does, in isolation, into ``output``. Raises `BuildError`."""
-    run_uv(
-        "build", "--package", distribution, "--wheel", "--out-dir", str(output / "tree"), folder=repository
-    )
-    run_uv("build", "--package", distribution, "--out-dir", str(output / "sdist"), folder=repository)
+    build = ("build", "--package", distribution, "--out-dir")
+    run_uv(*build, str(output / "tree"), "--wheel", folder=repository)
+    run_uv(*build, str(output / "sdist"), folder=repository)
     return Routes(
         only_file(output / "tree", "*.whl"),
         only_file(output / "sdist", "*.tar.gz"),
@@ -57,9 +51,8 @@ def run_uv(*arguments: str, folder: Path) -> None:
         [uv, *arguments], cwd=folder, env=clean_variables(), text=True, capture_output=True
     )
     if finished.returncode != 0:
-        raise BuildError(
-            f"uv {' '.join(arguments)} ended with status {finished.returncode}:\n{finished.stderr}"
-        )
+        command = " ".join(["uv", *arguments])
+        raise BuildError(f"{command} ended with status {finished.returncode}:\n{finished.stderr}")
 
 
 def clean_variables() -> dict[str, str]:

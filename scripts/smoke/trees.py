@@ -53,7 +53,7 @@ def leave_drifted_copy(vendored: Path, link_target: str) -> None:
     (vendored / "errors.py").unlink()
 
 
-def leave_nothing(vendored: Path, link_target: str) -> None:
+def leave_nothing(vendored: Path, link_target: str) -> None:  # noqa: ARG001 - called like the others
     """The folder is not there at all."""
     remove(vendored)
 

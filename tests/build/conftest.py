@@ -1,7 +1,7 @@
-"""The builds that the tests of this folder share: each consumer, by both routes, from each state of the tree.
+"""The builds that the tests of this folder share: each consumer, by both routes, from every tree.
 
-Hatchling runs without an environment of its own here (the exact version stands in the workspace's), which takes a
-third of the time; `scripts/smoke_wheels.py` builds in isolation, as a user would.
+Hatchling runs without an environment of its own here (the workspace pins the same version), which takes
+a third of the time; `scripts/smoke_wheels.py` builds in isolation, as a user would.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Workshop:
 
 
 def build(project: Path, target: str, output: Path) -> Path:
-    """Build one target of the project into ``output``. Raises `CalledProcessError`, with what was said in it."""
+    """Build one target of the project into ``output``. Raises `CalledProcessError`."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(output)]
     subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
     return only_file(output, "*.whl" if target == "wheel" else "*.tar.gz")
