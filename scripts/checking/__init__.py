@@ -1,0 +1,1 @@
+"""What every check of this repository needs: faults, their report, and Python source read as a tree."""

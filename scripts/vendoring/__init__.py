@@ -1,0 +1,1 @@
+"""The check of vendored copies: one file per concern, each a function from the workspace to its faults."""

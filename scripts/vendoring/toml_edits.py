@@ -1,0 +1,80 @@
+"""Edits of pyproject files that keep their comments and order; kept in memory until all are made."""
+
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+Value = str | list[str] | dict[str, bool]
+
+
+class TomlEdits:
+    """The documents under edit. `save` writes each once, so a hundred mends cost one parse and one write."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._documents: dict[str, tomlkit.TOMLDocument] = {}
+
+    def _document(self, place: str) -> tomlkit.TOMLDocument:
+        if place not in self._documents:
+            text = (self._root / place).read_text(encoding="utf-8")
+            self._documents[place] = tomlkit.parse(text)
+        return self._documents[place]
+
+    def _table(self, place: str, keys: tuple[str, ...]) -> Any:
+        table: Any = self._document(place)
+        for position, key in enumerate(keys):
+            if key not in table:
+                table[key] = tomlkit.table(is_super_table=position < len(keys) - 1)
+            table = table[key]
+        return table
+
+    def append(self, place: str, keys: tuple[str, ...], value: str) -> None:
+        """Add a string at the end of a list, made when it is not there; a second time changes nothing."""
+        table = self._table(place, keys[:-1])
+        if keys[-1] not in table:
+            table[keys[-1]] = tomlkit.array()
+        if value not in table[keys[-1]]:
+            table[keys[-1]].append(value)
+
+    def remove_item(self, place: str, keys: tuple[str, ...], value: str) -> None:
+        """Take a string out of a list, every time that it stands there."""
+        items = self._table(place, keys)
+        while value in items:
+            items.remove(value)
+
+    def remove_repeats(self, place: str, keys: tuple[str, ...]) -> None:
+        """Keep the first of equal strings in a list."""
+        items = self._table(place, keys)
+        for position in range(len(items) - 1, -1, -1):
+            if items[position] in list(items)[:position]:
+                del items[position]
+
+    def put(self, place: str, keys: tuple[str, ...], value: Value) -> None:
+        """Set the value at a path of keys."""
+        self._table(place, keys[:-1])[keys[-1]] = _item(value)
+
+    def remove(self, place: str, keys: tuple[str, ...]) -> None:
+        """Take away the value at a path of keys, if it is there."""
+        self._table(place, keys[:-1]).pop(keys[-1], None)
+
+    def save(self) -> None:
+        """Write every document that was touched."""
+        for place, document in self._documents.items():
+            (self._root / place).write_text(tomlkit.dumps(document), encoding="utf-8")
+        self._documents.clear()
+
+
+def _item(value: Value) -> Any:
+    if isinstance(value, list):
+        return _lines(value)
+    if isinstance(value, dict):
+        inline = ", ".join(f"{key} = {str(flag).lower()}" for key, flag in value.items())
+        return tomlkit.parse(f"value = {{ {inline} }}")["value"]
+    return value
+
+
+def _lines(values: list[str]) -> Any:
+    array = tomlkit.array().multiline(True)
+    array.extend(values)
+    return array
