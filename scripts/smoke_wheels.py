@@ -1,8 +1,9 @@
 """Builds the wheels as they would be published and uses them as they would be used.
 
 Each consumer is built by both routes from a copy of the tree in every state that a checkout can have; all its
-wheels must be equal, byte for byte. Then the wheels are installed in clean environments outside the repository,
-the SDK alone, both together, and both with different versions of the contract inside, and do their main job.
+wheels must be equal, byte for byte. Then the wheels are installed in clean environments outside the
+repository (the SDK alone, both together, and both with different versions of the contract inside), and do their main
+job.
 
 Run with ``uv run scripts/smoke_wheels.py``; the status is 0 when everything held.
 """
@@ -48,11 +49,8 @@ def smoke(scratch: Path) -> None:
     other_core = wheel_with_another_contract(pristine, "statekeep-core", scratch)
 
     use("statekeep alone", expect_sdk_alone, Environment(scratch / "sdk", [sdk], constraints))
-    use(
-        "statekeep-core and what it needs",
-        run_main_job,
-        Environment(scratch / "both", [sdk, core], constraints),
-    )
+    both = Environment(scratch / "both", [sdk, core], constraints)
+    use("statekeep-core with statekeep", run_main_job, both)
     mixed = Environment(scratch / "mixed", [sdk, other_core], constraints)
     use("two versions of the contract", expect_two_contracts, mixed)
     use("the main job across both versions", run_main_job, mixed)

@@ -16,7 +16,7 @@ class SmokeError(Exception):
 
 
 class Environment:
-    """A virtual environment of its own, with a home of its own, in which only what was asked for is installed."""
+    """A virtual environment and a home of its own, in which only what was asked for is installed."""
 
     def __init__(self, folder: Path, wheels: list[Path], constraints: Path) -> None:
         folder.mkdir(parents=True)
@@ -24,16 +24,8 @@ class Environment:
         self.python = folder / "venv" / "bin" / "python"
         self._variables = clean_variables() | self._own_places()
         run_uv("venv", "--quiet", str(folder / "venv"), folder=folder)
-        install = (
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(self.python),
-            "--constraints",
-            str(constraints),
-        )
-        run_uv(*install, *map(str, wheels), folder=folder)
+        into = ("--python", str(self.python), "--constraints", str(constraints))
+        run_uv("pip", "install", "--quiet", *into, *map(str, wheels), folder=folder)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment, whatever its status, with its output captured as text."""
@@ -48,7 +40,7 @@ class Environment:
         )
 
     def output_of(self, *command: str, status: int = 0) -> str:
-        """What the command printed. Raises `SmokeError` when it ended with another status than ``status``."""
+        """What the command printed. Raises `SmokeError` when it ended with another status than that."""
         finished = self.run(*command)
         if finished.returncode != status:
             raise SmokeError(

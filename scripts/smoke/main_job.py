@@ -20,7 +20,7 @@ def run_main_job(environment: Environment) -> None:
 
 
 def expect_sdk_alone(environment: Environment) -> None:
-    """The SDK without the store: it imports, says its version, and says what is missing when it is asked to run."""
+    """The SDK without the store imports, says its version, and says what is missing when asked to run."""
     version = environment.output_of_code(
         "import importlib.metadata, statekeep; print(importlib.metadata.version('statekeep'))"
     )
