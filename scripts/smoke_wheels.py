@@ -1,9 +1,8 @@
 """Builds the wheels as they would be published and uses them as they would be used.
 
 Each consumer is built by both routes from a copy of the tree in every state that a checkout can have; all its
-wheels must be equal, byte for byte. Then the wheels are installed in clean environments outside the
-repository (the SDK alone, both together, and both with different versions of the contract inside), and do their main
-job.
+wheels must be equal, byte for byte. Then they are installed in clean environments outside the repository (the
+SDK alone, both together, and both with different versions of the contract inside), and do their main job.
 
 Run with ``uv run scripts/smoke_wheels.py``; the status is 0 when everything held.
 """

@@ -62,7 +62,14 @@ def build(project: Path, target: str, output: Path) -> Path:
     """Build one target of the project into ``output``. Raises `CalledProcessError`."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(output)]
     subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    return only_file(output, "*.whl" if target == "wheel" else "*.tar.gz")
+    return only_file(output, "*.tar.gz" if target == "sdist" else "*.whl")
+
+
+def import_without_site_packages(folder: Path, code: str) -> str:
+    """What the code prints when an unpacked wheel in ``folder`` is all that is installed."""
+    prelude = f"import site; site.addsitedir({str(folder)!r})\n"
+    command = [sys.executable, "-I", "-S", "-c", prelude + code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def refusal(project: Path, target: str, output: Path) -> str:

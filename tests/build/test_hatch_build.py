@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from smoke.trees import CONSUMERS, MUTILATIONS, vendored_folders
 
-from tests.build.conftest import ROOT, Workshop, build, refusal
+from tests.build.conftest import ROOT, Workshop, build, import_without_site_packages, refusal
 
 pytestmark = pytest.mark.slow
 
@@ -217,6 +217,24 @@ def test_caches_beside_the_shared_sources_are_not_shipped(workshop: Workshop, tm
     (cache / "errors.cpython-311.pyc").write_bytes(b"")
     wheel = build(tree / "task-sdk", "wheel", tmp_path / "out")
     assert wheel.read_bytes() == workshop.routes("statekeep", "committed").wheel_from_tree.read_bytes()
+
+
+@consumers
+def test_an_editable_install_holds_no_copy_that_could_go_stale(
+    workshop: Workshop, distribution: str, tmp_path: Path
+) -> None:
+    tree = workshop.own_tree(f"editable-{distribution}")
+    wheel = build(tree / CONSUMERS[distribution], "wheel:editable", tmp_path / "out")
+    assert not [name for name in shipped_in_wheel(wheel) if "_shared" in name]
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    vendored, source = vendored_folders(tree / CONSUMERS[distribution])[0]
+    edited = source if vendored.is_symlink() else vendored
+    (edited / "edited.py").write_text("print('seen')")
+    package = distribution.replace("-", "_")
+    assert (
+        import_without_site_packages(tmp_path / "site", f"import {package}._shared.state.edited") == "seen\n"
+    )
 
 
 def test_the_hooks_and_licences_of_the_consumers_are_equal_real_files() -> None:
