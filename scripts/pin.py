@@ -34,7 +34,7 @@ def main() -> None:
         unpinned = _workspace_without_pins(Path(scratch))
         environment = _environment_versions(unpinned)
         builds = _build_versions(unpinned)
-    pyproject.write_text(_with_pins(pyproject.read_text("utf-8"), environment, builds), encoding="utf-8")
+    pyproject.write_text(with_pins(pyproject.read_text("utf-8"), environment, builds), encoding="utf-8")
     (ROOT / "uv.lock").unlink(missing_ok=True)
     _uv(ROOT, "lock", "--quiet")
     print(f"{len(environment)} versions of the environment and {len(builds)} of builds are pinned.")
@@ -43,7 +43,7 @@ def main() -> None:
 def _workspace_without_pins(scratch: Path) -> Path:
     """A copy of the workspace's pyproject.toml files; a failure leaves the checkout as it was."""
     text = (ROOT / "pyproject.toml").read_text("utf-8")
-    (scratch / "pyproject.toml").write_text(_with_pins(text, [], []), encoding="utf-8")
+    (scratch / "pyproject.toml").write_text(with_pins(text, [], []), encoding="utf-8")
     for member in _members(ROOT):
         (scratch / member).mkdir(parents=True)
         shutil.copy(ROOT / member / "pyproject.toml", scratch / member)
@@ -76,7 +76,8 @@ def _build_versions(workspace: Path) -> list[str]:
     return _uv(workspace, "pip", "compile", *plain, "build.in").splitlines()
 
 
-def _with_pins(text: str, environment: list[str], builds: list[str]) -> str:
+def with_pins(text: str, environment: list[str], builds: list[str]) -> str:
+    """The text of a pyproject.toml with both lists replaced, and every other line as it was."""
     document = tomlkit.parse(text)
     uv = cast("Table", cast("Table", document["tool"])["uv"])
     uv["constraint-dependencies"] = _one_per_line(environment)

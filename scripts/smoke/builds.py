@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 class BuildError(Exception):
@@ -46,13 +44,18 @@ def write_constraints(repository: Path, target: Path) -> Path:
 
 def run_uv(*arguments: str, folder: Path) -> None:
     """Run uv in ``folder`` with nothing in its environment that could make it use another one."""
-    uv = os.environ.get("UV", "uv")  # `uv run` names itself in UV
     finished = subprocess.run(
-        [uv, *arguments], cwd=folder, env=clean_variables(), text=True, capture_output=True
+        [find_uv(), *arguments], cwd=folder, env=clean_variables(), text=True, capture_output=True
     )
     if finished.returncode != 0:
         command = " ".join(["uv", *arguments])
         raise BuildError(f"{command} ended with status {finished.returncode}:\n{finished.stderr}")
+
+
+def find_uv() -> str:
+    """The uv that runs this process (named in ``UV``), or the one on PATH, or the checkout's own."""
+    own = Path(__file__).resolve().parents[2] / ".uv" / "bin" / "uv"
+    return os.environ.get("UV") or shutil.which("uv") or str(own)
 
 
 def clean_variables() -> dict[str, str]:
