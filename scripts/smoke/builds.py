@@ -55,7 +55,10 @@ def run_uv(*arguments: str, folder: Path) -> None:
 def find_uv() -> str:
     """The uv that runs this process (named in ``UV``), or the one on PATH, or the checkout's own."""
     own = Path(__file__).resolve().parents[2] / ".uv" / "bin" / "uv"
-    return os.environ.get("UV") or shutil.which("uv") or str(own)
+    found = os.environ.get("UV") or shutil.which("uv") or shutil.which(own)
+    if found is None:
+        raise BuildError("there is no uv on PATH, and none in .uv; scripts/test puts one there")
+    return found
 
 
 def clean_variables() -> dict[str, str]:
