@@ -65,7 +65,7 @@ def _code_faults(workspace: Workspace) -> Iterator[VendoringFault]:
                 yield unparsable(place, error)
                 continue
             yield from shared_import_faults(workspace, shared, path, tree)
-            yield from process_state_faults(place, tree)
+            yield from process_state_faults(place, tree, path.read_text(encoding="utf-8"))
     for consumer in workspace.consumers:
         yield from shipped_import_faults(workspace, consumer)
 

@@ -1,7 +1,7 @@
 """A committed copy against its source: the set of files, their content, their mode bits.
 
-`--fix` copies from the source. It replaces or removes a file of the copy only when what it holds is known to come
-from the source (see `Repository.edited_side`); an edit of the copy stays, and the fault says what to do.
+`--fix` copies from the source. It replaces or removes a file of the copy only when what it holds is known to
+come from the source (see `Repository.edited_side`); an edit of the copy stays, and the fault says what to do.
 """
 
 import shutil

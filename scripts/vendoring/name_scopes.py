@@ -18,7 +18,7 @@ class ModuleNames:
     def imported_as(self, name: str) -> str:
         """A dotted name in its definer's words: `atexit.register` for what was imported as `on_exit`."""
         first, _, rest = name.partition(".")
-        meaning = self._meanings.get(first, first if first not in self.bound else "")
+        meaning = self._meanings.get(first, "" if first in self.bound else f"builtins.{first}")
         return f"{meaning}.{rest}" if rest else meaning
 
 

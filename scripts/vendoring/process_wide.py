@@ -16,6 +16,7 @@ _MUTABLE = {
     "weakref": ("WeakSet", "WeakKeyDictionary", "WeakValueDictionary"),
 }
 _PROCESS = {
+    "builtins": ("globals",),
     "atexit": ("register", "unregister"),
     "codecs": ("register", "register_error"),
     "copyreg": ("pickle",),
@@ -35,9 +36,7 @@ _LOGGING = {
 }
 
 MUTABLE_CALLS = frozenset(name for names in _MUTABLE.values() for name in names)
-PROCESS_HOOKS = frozenset(f"{module}.{name}" for module, names in _PROCESS.items() for name in names) | {
-    "globals"
-}
+PROCESS_HOOKS = frozenset(f"{module}.{name}" for module, names in _PROCESS.items() for name in names)
 LOGGING_CALLS = frozenset(f"{module}.{name}" for module, names in _LOGGING.items() for name in names)
 
 MEMOIZERS = frozenset({"functools.cache", "functools.lru_cache"})
