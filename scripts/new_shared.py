@@ -27,9 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ScaffoldError, OSError) as error:
         print(f"new_shared: nothing was made: {error}", file=sys.stderr)
         return 2
-    print(
-        f"shared/{asked.name} is made; `uv sync` installs it, and its first test is in shared/{asked.name}/tests"
-    )
+    print(f"shared/{asked.name} is made, with a first test; `uv sync` installs it")
     for folder in asked.into:
         print(f"{folder} vendors it: import it there from its `_shared`")
     return 0

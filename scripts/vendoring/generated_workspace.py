@@ -97,7 +97,7 @@ def total_bytes(entries: list[Entry{number}]) -> int:
 
 
 def write_workspace(root: Path, shared: list[str], *, modules: int) -> None:
-    """Write a workspace in which both consumers vendor every shared distribution, commit it, and leave no fault."""
+    """Write and commit a workspace without a fault, in which both consumers vendor every shared distribution."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "pyproject.toml").write_text(_ROOT, encoding="utf-8")
     for folder, (package, kept_as) in CONSUMERS.items():
@@ -120,18 +120,12 @@ def write_workspace(root: Path, shared: list[str], *, modules: int) -> None:
 
 def commit_all(root: Path, subject: str, *, first: bool = False) -> None:
     """Stage and commit the whole tree, under a name of its own and without anybody's hooks."""
-    identity = [
-        "-c",
-        "user.name=generated",
-        "-c",
-        "user.email=generated@localhost",
-        "-c",
-        "commit.gpgsign=false",
-    ]
+    settings = ("user.name=generated", "user.email=generated@localhost", "commit.gpgsign=false")
+    options = [part for setting in settings for part in ("-c", setting)]
     if first:
         subprocess.run(["git", "init", "-q", "-b", "main"], cwd=root, check=True)
     subprocess.run(["git", "add", "-A"], cwd=root, check=True)
-    subprocess.run(["git", *identity, "commit", "-q", "--no-verify", "-m", subject], cwd=root, check=True)
+    subprocess.run(["git", *options, "commit", "-q", "--no-verify", "-m", subject], cwd=root, check=True)
 
 
 def _write_consumer(folder: Path, package: str, kept_as: str) -> None:

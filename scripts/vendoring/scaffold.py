@@ -38,14 +38,14 @@ import sys
 
 
 def test_importing_the_package_loads_the_standard_library_only() -> None:
-    loads = "import sys, {namespace}.{name}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
-    bare = "import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
-    added = set(_printed_by(loads)) - set(_printed_by(bare)) - sys.stdlib_module_names
+    added = _loaded_after("import {namespace}.{name}") - _loaded_after("pass") - sys.stdlib_module_names
     assert added == {{"{namespace}"}}
 
 
-def _printed_by(code: str) -> list[str]:
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+def _loaded_after(code: str) -> set[str]:
+    code += "; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
 """
 
 
@@ -56,8 +56,8 @@ class ScaffoldError(Exception):
 def add_shared(root: Path, name: str, description: str, into: Sequence[str]) -> None:
     """Make `shared/NAME` and wire it into the workspace and every consumer in `into`.
 
-    Afterwards the vendoring check finds nothing. When that cannot be reached, ScaffoldError or the system's own
-    error is raised, and every file is as it was before.
+    Afterwards the vendoring check finds nothing. When that cannot be reached, ScaffoldError or the system's
+    own error is raised, and every file is as it was before.
     """
     workspace = _sound_workspace(root)
     check_name(workspace, name)
@@ -82,14 +82,14 @@ def _sound_workspace(root: Path) -> Workspace:
     faults = find_faults(root)
     if faults or workspace is None:
         raise ScaffoldError(
-            f"the tree has {len(faults)} faults already, which must be mended first (scripts/check_vendored.py); "
-            f"the first: {faults[0].line}"
+            f"the tree has {len(faults)} faults already, which must be mended first "
+            f"(scripts/check_vendored.py --fix); the first: {faults[0].line}"
         )
     return workspace
 
 
 def check_name(workspace: Workspace, name: str) -> None:
-    """Raise ScaffoldError for a name that cannot be a folder, a module and a distribution at once, or is taken."""
+    """Raise ScaffoldError for a name that is taken, or cannot be folder, module and distribution at once."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ScaffoldError(
             f"{name!r} cannot be a module: lower-case letters, digits and single underscores between them, "
