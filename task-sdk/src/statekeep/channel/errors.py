@@ -25,3 +25,15 @@ class SupervisorGoneError(UnavailableError):
 
 class TruncatedFrameError(SupervisorGoneError):
     """The stream ended in the middle of a frame. Facts: ``what``, ``problem``."""
+
+
+def not_listening(error: OSError) -> SupervisorGoneError:
+    """Return the error for a supervisor that takes no connection; nothing was sent to it."""
+    problem = f"it takes no connection ({error.strerror or error}); nothing was sent to it"
+    return SupervisorGoneError(what="the supervisor of this task", problem=problem)
+
+
+def no_answer(detail: str) -> SupervisorGoneError:
+    """Return the error for a connection that broke while a request was in flight."""
+    problem = f"{detail} before it answered; whether a write that was in flight took effect is not known"
+    return SupervisorGoneError(what="the supervisor of this task", problem=problem)

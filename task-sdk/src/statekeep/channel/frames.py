@@ -105,7 +105,10 @@ class FrameDecoder:
     def end(self) -> None:
         """Say that the stream has ended; raise :class:`TruncatedFrameError` if it ended inside a frame."""
         if self._received:
-            problem = f"the stream ended inside a frame, after {len(self._received):,} bytes of it"
+            problem = (
+                f"the stream ended inside a frame, after {len(self._received):,} bytes of it; "
+                "whether a write that was in flight took effect is not known"
+            )
             raise TruncatedFrameError(what="the channel", problem=problem)
 
     def _frame_bytes(self) -> int | None:

@@ -1,0 +1,129 @@
+"""Flows: what an accessor does, as generators that yield what they need and are sent the answer. No I/O."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple, TypeVar
+
+from .._shared.state import messages
+from .._shared.state.errors import ConflictError
+from .._shared.state.values import decode
+from .entries import StateChange, StateEntry, change_from, entry_from
+from .operations import Operation, StateOperations, request_id_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from typing import TypeAlias
+
+    from .._shared.state.retention import Retention
+
+T = TypeVar("T")
+
+# Each lost round means that another writer won it. With the pauses below, which double up to the longest,
+# 30 rounds take a second or two: 64 writers of one key all come through.
+MAX_UPDATE_ROUNDS = 30
+_SHORTEST_PAUSE_SECONDS = 0.001
+_LONGEST_PAUSE_SECONDS = 0.1
+
+
+class Ask(NamedTuple):
+    """Wanted: the reply to this request. A refusal is thrown into the flow as its error."""
+
+    request: Any
+    request_id: str | None = None
+
+
+class Pause(NamedTuple):
+    """Wanted: to be resumed after this long."""
+
+    seconds: float
+
+
+Flow: TypeAlias = "Generator[Ask | Pause, Any, T]"
+
+
+def one(operation: Operation[T]) -> Flow[T]:
+    """Do one operation."""
+    request = operation.request
+    return operation.read((yield Ask(request, request_id_for(request))))
+
+
+def all_or_nothing(operations: Sequence[Operation[Any]]) -> Flow[list[Any]]:
+    """Do the operations in order, in one request, and return their results."""
+    if not operations:
+        return []
+    request = messages.Batch(tuple(operation.request for operation in operations))
+    done = yield Ask(request, request_id_for(request))
+    return [operation.read(reply) for operation, reply in zip(operations, done.replies, strict=True)]
+
+
+def keys(operations: StateOperations, prefix: str) -> Flow[list[str]]:
+    """List the keys that begin with ``prefix``, in order."""
+    entries = yield from _listed(operations, prefix, with_values=False)
+    return [entry.key for entry in entries]
+
+
+def entries(operations: StateOperations, prefix: str) -> Flow[list[StateEntry]]:
+    """List the entries whose keys begin with ``prefix``, in order of their keys."""
+    listed = yield from _listed(operations, prefix, with_values=True)
+    return [entry_from(entry, None) for entry in listed]
+
+
+def _listed(operations: StateOperations, prefix: str, *, with_values: bool) -> Flow[Iterable[messages.Entry]]:
+    listed: list[messages.Entry] = []
+    after: str | None = None
+    while True:
+        page = yield Ask(operations.page(prefix, after, with_values=with_values))
+        listed += page.entries
+        after = page.after
+        if after is None:
+            return listed
+
+
+def history(
+    operations: StateOperations, key: str | None, limit: int, value_type: Any
+) -> Flow[list[StateChange]]:
+    """List an asset's latest changes, newest first."""
+    reply = yield Ask(operations.history(key, limit))
+    return [change_from(change, value_type) for change in reply.changes]
+
+
+def update(
+    operations: StateOperations,
+    key: str,
+    change: Callable[[Any], Any],
+    default: Any,
+    value_type: Any,
+    keep: Retention,
+) -> Flow[Any]:
+    """Read, change and write under the condition that nobody wrote in between; again when somebody did."""
+    lost: ConflictError | None = None
+    for finished_rounds in range(MAX_UPDATE_ROUNDS):
+        if lost is not None:
+            yield Pause(_pause_seconds(finished_rounds))
+        reply = yield Ask(operations.get(key, default, value_type).request)
+        is_absent = isinstance(reply, messages.Absent)
+        changed = change(default if is_absent else decode(reply.value, value_type))
+        version = None if is_absent else reply.version
+        write = operations.set(key, changed, keep=keep, if_version=version, if_absent=is_absent).request
+        try:
+            yield Ask(write, request_id_for(write))
+        except ConflictError as conflict:
+            lost = conflict
+        else:
+            return changed
+    raise lost or AssertionError("there is at least one round")
+
+
+def _pause_seconds(finished_rounds: int) -> float:
+    """Return a random pause that grows with every lost round, so that competitors part."""
+    longest: float = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**finished_rounds)
+    return longest * (os.urandom(1)[0] + 1) / 256  # the random module would cost 5 ms of import
+
+
+def declare(asset: messages.AssetAddress, *, writable: bool) -> Flow[messages.Grant]:
+    """Declare one more asset for this try."""
+    request = messages.AddGrant(asset, writable)
+    grant: messages.Grant = yield Ask(request, request_id_for(request))
+    return grant
