@@ -60,18 +60,19 @@ CREATE TABLE task_entries (
 ) STRICT;
 CREATE INDEX task_entries_by_expiry ON task_entries (expires_at) WHERE expires_at IS NOT NULL;
 
--- A name or uri is unique among active assets only.
+-- A name or uri is unique among active assets only. `swept_at`: an inactive asset's state is gone for good.
 CREATE TABLE assets (
     asset_id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT,
     uri TEXT,
     created_at INTEGER NOT NULL,
     deactivated_at INTEGER,
+    swept_at INTEGER,
     CHECK (name IS NOT NULL OR uri IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX active_assets_by_name ON assets (name) WHERE deactivated_at IS NULL AND name IS NOT NULL;
 CREATE UNIQUE INDEX active_assets_by_uri ON assets (uri) WHERE deactivated_at IS NULL AND uri IS NOT NULL;
-CREATE INDEX inactive_assets ON assets (deactivated_at) WHERE deactivated_at IS NOT NULL;
+CREATE INDEX inactive_assets ON assets (deactivated_at) WHERE deactivated_at IS NOT NULL AND swept_at IS NULL;
 
 CREATE TABLE asset_grants (
     instance_id INTEGER NOT NULL,
@@ -110,7 +111,8 @@ CREATE TABLE asset_history (
     PRIMARY KEY (asset_id, key, version)
 ) STRICT;
 
--- Asset writes of a try that has not finished, in order; `key` is NULL for a clear. `retention` is JSON: seconds,
+-- Asset writes of a try that has not finished, in order; `key` is NULL for a clear. Operations that together
+-- do what one does are kept as one. `retention` is JSON: seconds,
 -- "never", or null for the default.
 CREATE TABLE staged_operations (
     instance_id INTEGER NOT NULL,
@@ -126,7 +128,7 @@ CREATE TABLE staged_operations (
     PRIMARY KEY (instance_id, try_number, position),
     FOREIGN KEY (instance_id, try_number) REFERENCES tries
 ) STRICT;
-CREATE INDEX staged_operations_by_key ON staged_operations (instance_id, try_number, asset_id, key);
+CREATE INDEX staged_operations_by_key ON staged_operations (instance_id, try_number, asset_id, key, position);
 
 -- A request that must not take effect twice, with what it was answered. The digest tells a retry from
 -- another request under the same id.

@@ -1,0 +1,238 @@
+"""What a try or an operator asks of state: each request, checked, turned into one operation on its target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    StatekeepError,
+    ValueTooLargeError,
+    error_from,
+)
+from statekeep_core._shared.state.retention import check_wire
+from statekeep_core._shared.state.rules import check_key
+from statekeep_core._shared.state.values import check_encoded
+from statekeep_core.metastore import asset_history, staging, tries
+from statekeep_core.metastore.asset_entries import Ledger
+from statekeep_core.metastore.key_range import KeyRange
+from statekeep_core.metastore.operation import Operation
+from statekeep_core.metastore.stamp import Stamp
+from statekeep_core.metastore.task_entries import Tenure
+
+from . import targets
+from .asset_state import AssetState, StagedAssetState
+from .caller import TryCaller
+from .task_state import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .applied_state import State
+    from .caller import Caller
+    from .policy import Work
+    from .targets import Access
+
+MAX_BATCH_OPERATIONS = 1_000
+MAX_PAGE_ROWS = 1_000
+# A page must fit into a frame; with 1,000 values of the default limit it would not.
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+
+
+# --- one entry -------------------------------------------------------------------------------------------
+
+
+def get(work: Work, caller: Caller, request: m.Get) -> m.Entry | m.Absent:
+    """Return the entry that the caller sees: a try sees what it has staged itself."""
+    check_key(request.key)
+    entry = _open(work, caller, request, targets.READ).entry(request.key)
+    return m.Absent(request.key) if entry is None else entry
+
+
+def set_(work: Work, caller: Caller, request: m.Set) -> m.Written:
+    """Write an entry; of an asset and in a try, stage it unless ``apply_now``."""
+    check_key(request.key)
+    if request.if_absent and request.if_version is not None:
+        raise InvalidRequestError(
+            what=f"write of {request.key!r}",
+            problem="has both if_version and if_absent, which cannot both hold",
+            remedy="give at most one of them",
+        )
+    _check_value(work, request.key, request.value)
+    check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
+    operation = Operation(
+        request.key, "set", request.value, request.retention, request.if_version, request.if_absent
+    )
+    return _open(work, caller, request, targets.WRITE, request.key).write(operation)
+
+
+def delete(work: Work, caller: Caller, request: m.Delete) -> m.Written:
+    """Remove an entry; no effect when it is absent, unless a version is required of it."""
+    check_key(request.key)
+    operation = Operation(request.key, "delete", if_version=request.if_version)
+    return _open(work, caller, request, targets.REMOVE, request.key).write(operation)
+
+
+def clear(work: Work, caller: Caller, request: m.Clear) -> m.Written:
+    """Remove every entry of the target; for an operator, of all mapped instances if so asked."""
+    operation = Operation(None, "clear")
+    if not request.all_map_indices or not isinstance(request.target, m.TaskAddress | None):
+        return _open(work, caller, request, targets.REMOVE).write(operation)
+    if isinstance(caller, TryCaller) or request.target is None:
+        raise ForbiddenError(what="clearing all map indices", problem="a try clears its own map index only")
+    tasks = [instance.task for instance in tries.find_mapped(work.tx, request.target)] or [request.target]
+    each = [request._replace(target=task, all_map_indices=False) for task in tasks]
+    return m.Written(removed=sum(clear(work, caller, one).removed for one in each))
+
+
+def increment(work: Work, caller: Caller, request: m.Increment) -> m.Entry:
+    """Add to an entry; staged, it is added again to what stands when the try finishes."""
+    return _combine(work, caller, request, "increment", request.by)
+
+
+def set_max(work: Work, caller: Caller, request: m.SetMax) -> m.Entry:
+    """Raise an entry; staged, it is compared again with what stands when the try finishes."""
+    return _combine(work, caller, request, "set_max", request.value)
+
+
+def _combine(
+    work: Work, caller: Caller, request: m.Increment | m.SetMax, kind: str, operand: bytes
+) -> m.Entry:
+    check_key(request.key)
+    _check_value(work, request.key, operand)
+    check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
+    operation = Operation(request.key, kind, operand, request.retention)
+    entry = _open(work, caller, request, targets.WRITE, request.key).combine(operation)
+    # What it came to; when that is refused, the caller rolls back.
+    _check_size(work, request.key, entry.size_bytes)
+    return entry
+
+
+def _check_value(work: Work, key: str, value: bytes) -> None:
+    _check_size(work, key, len(value))
+    check_encoded(value, what=f"value for {key!r}")
+
+
+def _check_size(work: Work, key: str, size_bytes: int) -> None:
+    if size_bytes > work.policy.max_value_bytes:
+        raise ValueTooLargeError(
+            what=f"value for {key!r}",
+            size_bytes=size_bytes,
+            limit_bytes=work.policy.max_value_bytes,
+            remedy="set [workers] state_backend to keep large values on the worker",
+        )
+
+
+# --- several ---------------------------------------------------------------------------------------------
+
+
+def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
+    """Do every operation in order, or none: each sees what those before it did.
+
+    The error of one carries its number, from 1, as the fact ``operation_number``.
+    """
+    if len(request.operations) > MAX_BATCH_OPERATIONS:
+        raise InvalidRequestError(
+            what="batch",
+            problem=f"has {len(request.operations):,} operations, over the limit of {MAX_BATCH_OPERATIONS:,}",
+            remedy="send several batches",
+        )
+    replies = []
+    for number, operation in enumerate(request.operations, start=1):
+        try:
+            replies.append(_SINGLE[type(operation)](work, caller, operation))
+        except StatekeepError as error:
+            raise error_from(error.code, {**error.facts, "operation_number": number}) from None
+    return m.BatchDone(tuple(replies))
+
+
+def list_entries(work: Work, caller: Caller, request: m.ListEntries) -> m.Entries:
+    """Return a page of the entries that the caller sees, in the order of the code points of their keys.
+
+    A page has at most 1,000 entries and, with values, hardly more than 8 MiB.
+    """
+    for text in (request.prefix or None, request.after):
+        if text is not None:
+            check_key(text)
+    limit = _page_limit(request.limit)
+    state = _open(work, caller, request, targets.READ)
+    keys = KeyRange(request.prefix, request.after)
+    found = state.page(keys, limit + 1, with_values=request.with_values)
+    kept = _fitting(found[:limit])
+    return m.Entries(tuple(kept), kept[-1].key if len(kept) < len(found) else None)
+
+
+def _fitting(entries: list[m.Entry]) -> list[m.Entry]:
+    """Return as many of the entries as fit into a page; the first always does."""
+    total_bytes = 0
+    for index, entry in enumerate(entries):
+        total_bytes += len(entry.value)
+        if index and total_bytes > MAX_PAGE_BYTES:
+            return entries[:index]
+    return entries
+
+
+def _page_limit(limit: int) -> int:
+    if limit < 1:
+        raise InvalidRequestError(what="page", problem=f"has a limit of {limit}", remedy="ask for 1 or more")
+    return min(limit, MAX_PAGE_ROWS)
+
+
+def list_history(work: Work, caller: Caller, request: m.ListHistory) -> m.History:
+    """Return the kept changes of an asset's entry, or of all its entries, newest first; none is staged."""
+    if request.key is not None:
+        check_key(request.key)
+    limit = _page_limit(request.limit)
+    resolved = targets.resolve(work, caller, request.target, targets.READ)
+    if isinstance(resolved, Tenure):
+        raise InvalidRequestError(what="history", problem="is kept for assets only", remedy="name an asset")
+    return m.History(asset_history.newest(work.tx, resolved.asset_id, request.key, limit))
+
+
+# --- from a target to its state --------------------------------------------------------------------------
+
+
+def _open(work: Work, caller: Caller, request: Any, access: Access, key: str | None = None) -> State:
+    """Return the state under the request's target as this caller reads it, or writes it."""
+    resolved = targets.resolve(work, caller, request.target, access)
+    tx = work.tx
+    if isinstance(resolved, Tenure):
+        return TaskState(tx, resolved, stamp_of(caller))
+    applied = AssetState(tx, Ledger(resolved.asset_id, stamp_of(caller), work.policy.asset_history_versions))
+    if not isinstance(caller, TryCaller):
+        return applied
+    of_try = staging.TryKey(caller.instance_id, caller.try_number)
+    if not access.writes or not request.apply_now:
+        return StagedAssetState(tx, of_try, resolved.asset_id)
+    if staging.has_any(tx, of_try, resolved.asset_id, key):
+        raise InvalidRequestError(
+            what=f"write of {'all keys' if key is None else repr(key)} with commit='now'",
+            problem="would overtake what this try has staged there",
+            remedy="stage this write too, or let the try finish first",
+        )
+    return applied
+
+
+def stamp_of(caller: Caller) -> Stamp:
+    """Return the writer of what the caller writes, as the tables hold it."""
+    if isinstance(caller, TryCaller):
+        return Stamp(caller.writer.principal, caller.instance_id, caller.try_number)
+    return Stamp(caller.principal)
+
+
+_SINGLE: dict[type, Callable[[Work, Caller, Any], Any]] = {
+    m.Get: get,
+    m.Set: set_,
+    m.Delete: delete,
+    m.Clear: clear,
+    m.Increment: increment,
+    m.SetMax: set_max,
+}
+HANDLERS: dict[type, Callable[[Work, Caller, Any], Any]] = {
+    **_SINGLE,
+    m.Batch: batch,
+    m.ListEntries: list_entries,
+    m.ListHistory: list_history,
+}

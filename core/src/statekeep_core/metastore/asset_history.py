@@ -1,0 +1,66 @@
+"""Every change of asset state, the newest few of each key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statekeep_core._shared.state.messages import Change, TaskAddress, Writer
+
+if TYPE_CHECKING:
+    from .stamp import Stamp
+    from .transaction import Row, Transaction
+
+
+def add(
+    tx: Transaction,
+    asset_id: int,
+    key: str,
+    version: int,
+    change: str,
+    value: bytes | None,
+    stamp: Stamp,
+    keep_versions: int,
+) -> None:
+    """Add a row for a change, and forget the key's rows beyond the ``keep_versions`` newest."""
+    tx.run(
+        "INSERT INTO asset_history (asset_id, key, version, change, value, changed_at, writer_principal,"
+        " writer_instance_id, writer_try_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (asset_id, key, version, change, value, tx.now.wall_us, *stamp),
+    )
+    tx.run(
+        "DELETE FROM asset_history WHERE asset_id = ? AND key = ? AND version <= (SELECT version"
+        " FROM asset_history WHERE asset_id = ? AND key = ? ORDER BY version DESC LIMIT 1 OFFSET ?)",
+        (asset_id, key, asset_id, key, keep_versions),
+    )
+
+
+_SELECT = (
+    "SELECT h.key, h.version, h.change, h.changed_at, h.value, h.writer_principal, h.writer_try_number,"
+    " i.dag_id, i.run_id, i.task_id, i.map_index FROM asset_history h"
+    " LEFT JOIN task_instances i ON i.instance_id = h.writer_instance_id WHERE h.asset_id = ?"
+)
+_NEWEST_FIRST = " ORDER BY h.version DESC LIMIT ?"
+
+
+def newest(tx: Transaction, asset_id: int, key: str | None, limit: int) -> tuple[Change, ...]:
+    """Return the kept changes of a key, or of all keys, newest first."""
+    if key is None:
+        rows = tx.rows(_SELECT + _NEWEST_FIRST, (asset_id, limit))
+    else:
+        rows = tx.rows(_SELECT + " AND h.key = ?" + _NEWEST_FIRST, (asset_id, key, limit))
+    return tuple(Change(row[0], row[1], row[2], row[3], row[4], writer_of(row[5:])) for row in rows)
+
+
+def value_at(tx: Transaction, asset_id: int, key: str, version: int) -> tuple[str, bytes | None] | None:
+    """Return the change that has this version and the value that it left; None when it is not kept."""
+    row = tx.row(
+        "SELECT change, value FROM asset_history WHERE asset_id = ? AND key = ? AND version = ?",
+        (asset_id, key, version),
+    )
+    return None if row is None else (row[0], row[1])
+
+
+def writer_of(columns: Row) -> Writer:
+    """Return a writer from its principal, try number and task's four names (all None without one)."""
+    principal, try_number, *task = columns
+    return Writer(principal, None if try_number is None else TaskAddress(*task), try_number)

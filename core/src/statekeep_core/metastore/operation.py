@@ -1,0 +1,105 @@
+"""One write as it was asked for, and what it does to a value. No I/O."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from statekeep_core._shared.state.arithmetic import encode_for_max, incremented, maximum
+from statekeep_core._shared.state.errors import InvalidValueError
+from statekeep_core._shared.state.values import decode
+
+from .expiry import Retention  # noqa: TC001 -- type checkers of the tuple's users follow it
+
+_LONGEST_DATE = len("2026-01-31")
+
+
+class Operation(NamedTuple):
+    """A write. ``key`` is None for a clear, which concerns every key.
+
+    ``kind`` is set, delete, clear, increment or set_max; ``value`` is the operand, which
+    delete and clear have none of. Conditions are judged when it is applied.
+    """
+
+    key: str | None
+    kind: str
+    value: bytes | None = None
+    retention: Retention = None
+    if_version: int | None = None
+    if_absent: bool = False
+
+    @property
+    def is_conditional(self) -> bool:
+        return self.if_version is not None or self.if_absent
+
+    def outcome(self, value: bytes | None) -> bytes | None:
+        """Return what the operation leaves where ``value`` stood (None: nothing).
+
+        Raises :class:`InvalidValueError` when the two cannot be added or compared.
+        """
+        if self.value is None:
+            return None
+        match self.kind:
+            case "increment":
+                return incremented(value, self.value, what=repr(self.key))
+            case "set_max":
+                return maximum(value, self.value, what=repr(self.key))
+            case _:
+                return self.value
+
+    def folded_with(self, later: Operation) -> Operation | None:
+        """Return one operation that does what this and then ``later`` do, or None when there is none.
+
+        So a key that is written ten thousand times in a try is replayed in one step, not ten thousand.
+        ``later`` has no condition of its own.
+        """
+        if later.kind in ("set", "delete"):
+            return later._replace(if_version=self.if_version, if_absent=self.if_absent)
+        if self.kind in ("set", "delete"):
+            return self._then(later)
+        if self.kind != later.kind or self.retention != later.retention:
+            return None
+        is_order_free = _sums_in_any_order if self.kind == "increment" else _compares_in_any_order
+        return self._replace(value=later.outcome(self.value)) if is_order_free(self, later) else None
+
+    def _then(self, later: Operation) -> Operation:
+        value = later.outcome(self.value)
+        if later.kind == "set_max" and value == self.value:
+            return self  # what does not raise the entry does not touch its retention
+        return self._replace(kind="set", value=value, retention=later.retention)
+
+
+def _sums_in_any_order(*operations: Operation) -> bool:
+    """Return whether all add ints; what a sum of floats is depends on the order of the additions."""
+    return all(type(decode(operation.value or b"")) is int for operation in operations)
+
+
+def _compares_in_any_order(*operations: Operation) -> bool:
+    """Return whether all compare alike with whatever they meet.
+
+    An instant in another spelling than the canonical one compares by time with an instant, and by code
+    point otherwise. A string of up to ten characters is too short for one.
+    """
+    values = [decode(operation.value or b"") for operation in operations]
+    return all(
+        type(value) is not str or len(value) <= _LONGEST_DATE or _is_canonical_instant(value)
+        for value in values
+    )
+
+
+def _is_canonical_instant(text: str) -> bool:
+    try:
+        return bool(decode(encode_for_max(datetime.fromisoformat(text))) == text)
+    except (ValueError, InvalidValueError):
+        return False
+
+
+def dump_retention(retention: Retention) -> str | None:
+    """Return a retention as the table holds it."""
+    return None if retention is None else json.dumps(retention)
+
+
+def load_retention(text: str | None) -> Retention:
+    """Return the retention that :func:`dump_retention` wrote."""
+    return None if text is None else json.loads(text)
