@@ -8,8 +8,11 @@ backends in ``testing``; none of them is imported from here.
 from .backend import BaseStateBackend
 from .retention import NEVER, Retention, check_retention, parse_retention
 from .rules import check_asset, check_key, check_scope, check_task
-from .scope import AssetScope, StateScope, TaskScope
 from .values import check_encoded, decode, encode
+
+TYPE_CHECKING = False  # typing takes 2.5 ms to import
+if TYPE_CHECKING:
+    from .scope import AssetScope, StateScope, TaskScope
 
 __all__ = [
     "NEVER",
@@ -28,3 +31,12 @@ __all__ = [
     "encode",
     "parse_retention",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Scopes are dataclasses, whose import takes 8 ms, and a task that gets and sets never names one.
+    if name in ("AssetScope", "StateScope", "TaskScope"):
+        from . import scope
+
+        return getattr(scope, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 
 from .errors import InvalidKeyError, InvalidRequestError
-from .scope import AssetScope, TaskScope
+
+TYPE_CHECKING = False  # typing takes 2.5 ms to import, the dataclasses of scope 8 ms
+if TYPE_CHECKING:
+    from .scope import AssetScope, TaskScope
 
 MAX_KEY_CHARACTERS = 512
 MAX_SCOPE_FIELD_CHARACTERS = 250
@@ -32,6 +35,8 @@ def check_key(key: str) -> None:
 
 def check_scope(scope: TaskScope | AssetScope) -> None:
     """Check a scope's fields; raise :class:`InvalidRequestError` that names the first bad one."""
+    from .scope import AssetScope, TaskScope
+
     if isinstance(scope, TaskScope):
         check_task(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
     elif isinstance(scope, AssetScope):
