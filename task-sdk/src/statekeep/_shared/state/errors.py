@@ -40,7 +40,14 @@ class StatekeepError(Exception):
 
     def __init__(self, **facts: Fact) -> None:
         self.facts = facts
-        super().__init__(self.template.format_map(_Facts(facts)))
+        text = self._wording(facts).format_map(_Facts(facts))
+        # Any error can be that of one operation in a batch, and without its number nobody knows which.
+        if "operation_number" in facts:
+            text = f"operation {facts['operation_number']} of the batch: {text}"
+        super().__init__(text)
+
+    def _wording(self, facts: dict[str, Fact]) -> str:  # noqa: ARG002 -- for classes with two wordings
+        return self.template
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default rebuilds from positional arguments, which these classes do not take.
@@ -77,11 +84,19 @@ class InvalidRequestError(_CallerMustChangeError):
 
 
 class ValueTooLargeError(StatekeepError):
-    """More bytes than the store takes. Facts: ``what``, ``size_bytes``, ``limit_bytes``, ``remedy``."""
+    """More than the store takes. Facts: ``what``, ``size_bytes``, ``limit_bytes``, ``remedy``.
+
+    For what is counted in operations: ``operations``, ``limit_operations`` in place of the bytes.
+    """
 
     code = "value_too_large"
     http_status = 413
     template = "{what} is {size_bytes:,} bytes encoded, over the limit of {limit_bytes:,}; {remedy}"
+
+    def _wording(self, facts: dict[str, Fact]) -> str:
+        if "limit_operations" in facts:
+            return "{what} is {operations:,} operations, over the limit of {limit_operations:,}; {remedy}"
+        return self.template
 
 
 class UnauthenticatedError(StatekeepError):
