@@ -32,11 +32,12 @@ __all__ = [
     "parse_retention",
 ]
 
+if not TYPE_CHECKING:  # a checker that saw this would take every misspelt name for an attribute
 
-def __getattr__(name: str) -> object:
-    # Scopes are dataclasses, whose import takes 8 ms, and a task that gets and sets never names one.
-    if name in ("AssetScope", "StateScope", "TaskScope"):
-        from . import scope
+    def __getattr__(name):
+        # Scopes are dataclasses, whose import takes 8 ms, and a task that gets and sets never names one.
+        if name in ("AssetScope", "StateScope", "TaskScope"):
+            from . import scope
 
-        return getattr(scope, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(scope, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

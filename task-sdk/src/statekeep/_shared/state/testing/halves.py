@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,15 +102,26 @@ class HalvesConformance(BackendSuite):
     def test_a_reader_sees_a_whole_value(self, backend: Any) -> None:
         backend.set(TASK, "k", _WHOLE_TEXTS[0])
 
-        def write_and_read(text: str) -> list[str | None]:
-            seen = []
-            for _ in range(5):
+        all_written = Event()
+
+        def write() -> None:
+            for text in _WHOLE_TEXTS * 5:
                 backend.set(TASK, "k", text)
-                seen.append(backend.get(TASK, "k"))
+
+        def read() -> set[str | None]:
+            seen = {backend.get(TASK, "k")}
+            while not all_written.is_set():
+                seen.add(backend.get(TASK, "k"))
             return seen
 
-        with ThreadPoolExecutor(len(_WHOLE_TEXTS)) as pool:
-            seen = {text for texts in pool.map(write_and_read, _WHOLE_TEXTS) for text in texts}
+        with ThreadPoolExecutor(4) as pool:
+            readers = [pool.submit(read) for _ in range(2)]
+            try:
+                for writer in [pool.submit(write) for _ in range(2)]:
+                    writer.result()
+            finally:
+                all_written.set()
+            seen = {text for reader in readers for text in reader.result()}
         assert seen <= set(_WHOLE_TEXTS), (
             "a reader saw a value that nobody wrote, or none, while it was replaced"
         )
