@@ -1,8 +1,14 @@
 """A try starts, lives and ends as the protocol says."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+
+from core.tests.conftest import Client, MovedClock
 
 TASK = m.TaskAddress("flights", "2013", "load")
 WORKER = m.WorkerClaims("here")
@@ -10,11 +16,11 @@ OPERATOR = m.OperatorClaims("ann")
 FLIGHTS = m.AssetAddress("flights", "duckdb://flights")
 
 
-def ask_for_flights(client):
+def ask_for_flights(client: Client) -> Any:
     return client.ask(OPERATOR, m.Get("watermark", target=FLIGHTS))
 
 
-def test_tries_are_numbered_from_one_and_share_their_instance(client):
+def test_tries_are_numbered_from_one_and_share_their_instance(client: Client) -> None:
     first = client.ask(WORKER, m.Start(TASK))
     client.ask(m.TryClaims(first.instance_id, 1), m.Finish(succeeded=False, exit_status=3))
     second = client.ask(WORKER, m.Start(TASK))
@@ -23,14 +29,14 @@ def test_tries_are_numbered_from_one_and_share_their_instance(client):
     assert (first.previous_status, second.previous_status) == (None, "failed")
 
 
-def test_a_start_is_refused_while_a_lease_is_live(client, clock):
+def test_a_start_is_refused_while_a_lease_is_live(client: Client, clock: MovedClock) -> None:
     client.start(lease_seconds=60, supervisor="host:7")
     clock.advance(59)
     with pytest.raises(errors.TryRunningError, match=r"host:7; its lease has 1 s left"):
         client.start()
 
 
-def test_a_refused_start_leaves_no_trace(client):
+def test_a_refused_start_leaves_no_trace(client: Client) -> None:
     client.start()
     with pytest.raises(errors.TryRunningError):
         client.start(outlets=(m.AssetAddress("new"),))
@@ -38,7 +44,7 @@ def test_a_refused_start_leaves_no_trace(client):
         client.ask(OPERATOR, m.Get("k", target=m.AssetAddress("new")))
 
 
-def test_a_lapsed_lease_permits_takeover_and_the_old_try_is_told(client, clock):
+def test_a_lapsed_lease_permits_takeover_and_the_old_try_is_told(client: Client, clock: MovedClock) -> None:
     old = client.start(lease_seconds=60)
     client.ask(old, m.Set("job", b'"id-1"'))
     clock.advance(61)
@@ -49,7 +55,7 @@ def test_a_lapsed_lease_permits_takeover_and_the_old_try_is_told(client, clock):
     assert client.ask(new, m.Get("job")).value == b'"id-1"'
 
 
-def test_a_lapsed_try_may_renew_until_somebody_takes_over(client, clock):
+def test_a_lapsed_try_may_renew_until_somebody_takes_over(client: Client, clock: MovedClock) -> None:
     claims = client.start(lease_seconds=60)
     clock.advance(3600)
     assert client.ask(claims, m.Heartbeat()).lease_seconds == 60
@@ -57,7 +63,7 @@ def test_a_lapsed_try_may_renew_until_somebody_takes_over(client, clock):
         client.start()
 
 
-def test_a_heartbeat_reaches_as_far_as_it_asks(client, clock):
+def test_a_heartbeat_reaches_as_far_as_it_asks(client: Client, clock: MovedClock) -> None:
     claims = client.start(lease_seconds=1)
     client.ask(claims, m.Heartbeat(lease_seconds=10))
     clock.advance(9)
@@ -68,7 +74,9 @@ def test_a_heartbeat_reaches_as_far_as_it_asks(client, clock):
 
 
 @pytest.mark.parametrize("jump_days", [-400, 400])
-def test_a_wall_clock_that_jumps_neither_frees_nor_freezes_a_lease(client, clock, jump_days):
+def test_a_wall_clock_that_jumps_neither_frees_nor_freezes_a_lease(
+    client: Client, clock: MovedClock, jump_days: int
+) -> None:
     client.start(lease_seconds=60)
     clock.wall_us += jump_days * 86_400 * 1_000_000
     with pytest.raises(errors.TryRunningError):
@@ -77,13 +85,13 @@ def test_a_wall_clock_that_jumps_neither_frees_nor_freezes_a_lease(client, clock
     client.start()
 
 
-def test_no_lease_outlives_the_machines_restart(client, clock):
+def test_no_lease_outlives_the_machines_restart(client: Client, clock: MovedClock) -> None:
     client.start(lease_seconds=60)
     clock.boot_id, clock.boot_us = "second boot", 10
     client.start()
 
 
-def test_who_holds_the_lock_takes_over_at_once(client):
+def test_who_holds_the_lock_takes_over_at_once(client: Client) -> None:
     old = client.start(lease_seconds=60)
     new = client.ask(WORKER, m.Start(TASK, holds_lock=True))
     assert (new.try_number, new.previous_status) == (2, "running")
@@ -91,7 +99,7 @@ def test_who_holds_the_lock_takes_over_at_once(client):
         client.ask(old, m.Get("k"))
 
 
-def test_after_a_success_only_a_rerun_starts(client):
+def test_after_a_success_only_a_rerun_starts(client: Client) -> None:
     claims = client.start()
     client.ask(claims, m.Set("rows", b"5"))
     client.ask(claims, m.Finish(succeeded=True, exit_status=0))
@@ -101,7 +109,7 @@ def test_after_a_success_only_a_rerun_starts(client):
     assert client.ask(again, m.Get("rows")).value == b"5"
 
 
-def test_a_fresh_rerun_clears_task_state_in_the_start(client):
+def test_a_fresh_rerun_clears_task_state_in_the_start(client: Client) -> None:
     claims = client.start()
     client.ask(claims, m.Set("rows", b"5"))
     client.ask(claims, m.Finish(succeeded=True))
@@ -109,13 +117,13 @@ def test_a_fresh_rerun_clears_task_state_in_the_start(client):
     assert client.ask(again, m.Get("rows")) == m.Absent("rows")
 
 
-def test_fresh_without_rerun_is_refused(client):
+def test_fresh_without_rerun_is_refused(client: Client) -> None:
     with pytest.raises(errors.InvalidRequestError, match="without rerun"):
         client.start(fresh=True)
 
 
 @pytest.mark.parametrize("outcome", [True, False])
-def test_a_finished_try_can_neither_read_nor_write(client, outcome):
+def test_a_finished_try_can_neither_read_nor_write(client: Client, outcome: bool) -> None:
     claims = client.start()
     client.ask(claims, m.Finish(succeeded=outcome))
     for request in (m.Get("k"), m.Set("k", b"1"), m.Heartbeat(), m.AddGrant(FLIGHTS)):
@@ -123,7 +131,7 @@ def test_a_finished_try_can_neither_read_nor_write(client, outcome):
             client.ask(claims, request)
 
 
-def test_finishing_again_gives_the_same_answer_whatever_is_asked(client):
+def test_finishing_again_gives_the_same_answer_whatever_is_asked(client: Client) -> None:
     claims = client.start(outlets=(FLIGHTS,))
     [asset] = client.ask(OPERATOR, m.ListAssets()).assets
     client.ask(claims, m.Set("watermark", b"1", target=asset.asset_id))
@@ -133,7 +141,7 @@ def test_finishing_again_gives_the_same_answer_whatever_is_asked(client):
     assert client.ask(claims, m.Finish(succeeded=False), "b") == first
 
 
-def test_a_staged_write_shows_only_from_the_success_on(client):
+def test_a_staged_write_shows_only_from_the_success_on(client: Client) -> None:
     started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
     claims, asset_id = m.TryClaims(started.instance_id, 1), started.grants[0].asset_id
     client.ask(claims, m.Set("watermark", b"1", target=asset_id))
@@ -144,7 +152,7 @@ def test_a_staged_write_shows_only_from_the_success_on(client):
 
 
 @pytest.mark.parametrize("end", ["failed", "superseded"])
-def test_a_try_that_fails_or_is_superseded_leaves_no_asset_write(client, end):
+def test_a_try_that_fails_or_is_superseded_leaves_no_asset_write(client: Client, end: str) -> None:
     started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
     claims, asset_id = m.TryClaims(started.instance_id, 1), started.grants[0].asset_id
     client.ask(claims, m.Set("watermark", b"1", target=asset_id))
@@ -157,7 +165,7 @@ def test_a_try_that_fails_or_is_superseded_leaves_no_asset_write(client, end):
     assert ask_for_flights(client) == m.Absent("watermark")
 
 
-def test_a_staged_condition_that_no_longer_holds_fails_the_try_and_applies_nothing(client):
+def test_a_staged_condition_that_no_longer_holds_fails_the_try_and_applies_nothing(client: Client) -> None:
     started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
     claims, asset_id = m.TryClaims(started.instance_id, 1), started.grants[0].asset_id
     client.ask(claims, m.Set("other", b"7", target=asset_id))
@@ -171,7 +179,9 @@ def test_a_staged_condition_that_no_longer_holds_fails_the_try_and_applies_nothi
     assert client.ask(OPERATOR, m.ListTries()).tries[0].status == "failed"
 
 
-def test_task_state_goes_in_the_success_where_the_store_says_so(tmp_path, clock, make_client):
+def test_task_state_goes_in_the_success_where_the_store_says_so(
+    tmp_path: Path, clock: MovedClock, make_client: Callable[..., Client]
+) -> None:
     client = make_client(clear_on_success=True)
     claims = client.start()
     client.ask(claims, m.Set("rows", b"5"))
@@ -183,7 +193,7 @@ def test_task_state_goes_in_the_success_where_the_store_says_so(tmp_path, clock,
     assert client.ask(claims, m.Get("rows")) == m.Absent("rows")
 
 
-def test_a_grant_can_be_added_and_keeps_its_right_to_write(client):
+def test_a_grant_can_be_added_and_keeps_its_right_to_write(client: Client) -> None:
     claims = client.start(outlets=(FLIGHTS,))
     grant = client.ask(claims, m.AddGrant(m.AssetAddress("flights"), writable=False))
     assert grant.writable
@@ -192,17 +202,17 @@ def test_a_grant_can_be_added_and_keeps_its_right_to_write(client):
 
 
 @pytest.mark.parametrize("lease_seconds", [0, -1, 86_401])
-def test_a_lease_outside_the_limits_is_refused(client, lease_seconds):
+def test_a_lease_outside_the_limits_is_refused(client: Client, lease_seconds: float) -> None:
     with pytest.raises(errors.InvalidRequestError, match="lease"):
         client.start(lease_seconds=lease_seconds)
 
 
 @pytest.mark.parametrize("claims", [m.OperatorClaims("ann"), m.TryClaims(1, 1)])
-def test_only_a_worker_starts_tries(client, claims):
+def test_only_a_worker_starts_tries(client: Client, claims: m.Claims) -> None:
     with pytest.raises(errors.ForbiddenError):
         client.ask(claims, m.Start(TASK))
 
 
-def test_a_workers_claims_read_no_state(client):
+def test_a_workers_claims_read_no_state(client: Client) -> None:
     with pytest.raises(errors.UnauthenticatedError):
         client.ask(WORKER, m.Get("k"))

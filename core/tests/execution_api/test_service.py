@@ -4,31 +4,33 @@ import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 
+from core.tests.conftest import Client
+
 TASK = m.TaskAddress("flights", "2013", "load")
 WORKER = m.WorkerClaims("here")
 OPERATOR = m.OperatorClaims("ann")
 
 
-def test_a_repeated_increment_adds_once(client):
+def test_a_repeated_increment_adds_once(client: Client) -> None:
     claims = client.start()
     first = client.ask(claims, m.Increment("n", b"1"), "id-1")
     assert client.ask(claims, m.Increment("n", b"1"), "id-1") == first
     assert client.ask(claims, m.Increment("n", b"1"), "id-2").value == b"2"
 
 
-def test_a_repeated_request_is_answered_after_its_try_has_ended(client):
+def test_a_repeated_request_is_answered_after_its_try_has_ended(client: Client) -> None:
     claims = client.start()
     first = client.ask(claims, m.Set("k", b"1", if_absent=True), "id-1")
     client.start(holds_lock=True)
     assert client.ask(claims, m.Set("k", b"1", if_absent=True), "id-1") == first
 
 
-def test_a_repeated_start_is_the_same_try(client):
+def test_a_repeated_start_is_the_same_try(client: Client) -> None:
     first = client.ask(WORKER, m.Start(TASK), "id-1")
     assert client.ask(WORKER, m.Start(TASK), "id-1") == first
 
 
-def test_an_id_that_comes_back_with_another_body_is_refused(client):
+def test_an_id_that_comes_back_with_another_body_is_refused(client: Client) -> None:
     claims = client.start()
     client.ask(claims, m.Increment("n", b"1"), "id-1")
     with pytest.raises(errors.InvalidRequestError, match="id-1"):
@@ -36,7 +38,7 @@ def test_an_id_that_comes_back_with_another_body_is_refused(client):
     assert client.ask(claims, m.Get("n")).value == b"1"
 
 
-def test_ids_of_two_callers_do_not_meet(client):
+def test_ids_of_two_callers_do_not_meet(client: Client) -> None:
     first = client.start()
     second = client.start(m.TaskAddress("flights", "2013", "other"))
     client.ask(first, m.Increment("n", b"1"), "id-1")
@@ -44,7 +46,7 @@ def test_ids_of_two_callers_do_not_meet(client):
     assert client.ask(second, m.Get("n")).value == b"5"
 
 
-def test_a_refused_request_is_judged_anew(client):
+def test_a_refused_request_is_judged_anew(client: Client) -> None:
     claims = client.start()
     version = client.ask(claims, m.Set("k", b"1")).version
     request = m.Set("k", b"2", if_version=version + 1)
@@ -54,7 +56,7 @@ def test_a_refused_request_is_judged_anew(client):
     assert client.ask(claims, request, "id-1").version == version + 2
 
 
-def test_a_request_id_beyond_the_limit_is_refused(client):
+def test_a_request_id_beyond_the_limit_is_refused(client: Client) -> None:
     with pytest.raises(errors.InvalidRequestError, match="65 characters"):
         client.ask(WORKER, m.Start(TASK), "i" * 65)
 
@@ -64,7 +66,7 @@ def test_a_request_id_beyond_the_limit_is_refused(client):
     [m.ListTries(), m.ListAssets(), m.Deactivate(m.AssetAddress("a"))],
     ids=lambda r: type(r).__name__,
 )
-def test_a_try_cannot_ask_what_is_for_operators(client, request_):
+def test_a_try_cannot_ask_what_is_for_operators(client: Client, request_) -> None:
     with pytest.raises(errors.ForbiddenError):
         client.ask(client.start(), request_)
 
@@ -72,11 +74,11 @@ def test_a_try_cannot_ask_what_is_for_operators(client, request_):
 @pytest.mark.parametrize(
     "request_", [m.Heartbeat(), m.Finish(succeeded=True)], ids=lambda r: type(r).__name__
 )
-def test_an_operator_cannot_live_a_try(client, request_):
+def test_an_operator_cannot_live_a_try(client: Client, request_) -> None:
     with pytest.raises(errors.ForbiddenError):
         client.ask(OPERATOR, request_)
 
 
-def test_claims_of_another_store_are_told_so(client):
+def test_claims_of_another_store_are_told_so(client: Client) -> None:
     with pytest.raises(errors.UnauthenticatedError, match="not known to this store"):
         client.ask(m.TryClaims(77, 1), m.Get("k"))

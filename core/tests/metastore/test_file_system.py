@@ -26,9 +26,9 @@ MACOS = "/dev/disk1s1 on / (apfs, local, journaled)\n//ann@server/share on /Volu
         ("/anywhere", "", None),
     ],
 )
-def test_the_innermost_mount_decides(path, mounts, kind):
+def test_the_innermost_mount_decides(path: Path, mounts: str, kind: str | None) -> None:
     assert network_file_system(Path(path), mounts) == kind
 
 
-def test_this_machines_own_mounts_can_be_read(tmp_path):
+def test_this_machines_own_mounts_can_be_read(tmp_path: Path) -> None:
     assert network_file_system(tmp_path) is None

@@ -5,18 +5,19 @@ import signal
 import threading
 import time
 from collections import deque
+from pathlib import Path
 
 import pytest
 from statekeep_core._shared.state.errors import UnavailableError
 from statekeep_core.metastore.write_lock import WriteLock
 
 
-def test_no_two_holders_overlap(tmp_path):
+def test_no_two_holders_overlap(tmp_path: Path) -> None:
     """Each open description is its own holder, so two threads stand for two processes."""
-    inside = deque()
+    inside: deque[int] = deque()
     overlaps = []
 
-    def hold_often():
+    def hold_often() -> None:
         lock = WriteLock(tmp_path / "state.db")
         for _ in range(50):
             with lock.held():
@@ -33,7 +34,7 @@ def test_no_two_holders_overlap(tmp_path):
     assert overlaps == [1] * 200
 
 
-def test_a_holder_that_is_killed_holds_no_longer(tmp_path):
+def test_a_holder_that_is_killed_holds_no_longer(tmp_path: Path) -> None:
     ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -50,7 +51,7 @@ def test_a_holder_that_is_killed_holds_no_longer(tmp_path):
         pass
 
 
-def test_a_refused_wait_leaves_the_turn_to_others(tmp_path):
+def test_a_refused_wait_leaves_the_turn_to_others(tmp_path: Path) -> None:
     holder, refused, third = (WriteLock(tmp_path / "state.db", patience_seconds=0.01) for _ in range(3))
     with holder.held(), pytest.raises(UnavailableError), refused.held():
         pass
@@ -58,12 +59,12 @@ def test_a_refused_wait_leaves_the_turn_to_others(tmp_path):
         pass
 
 
-def test_a_busy_holder_cannot_starve_a_waiter(tmp_path):
+def test_a_busy_holder_cannot_starve_a_waiter(tmp_path: Path) -> None:
     """The busy one takes the lock again at once, over and over; the waiter gets in between."""
     stop = threading.Event()
     rounds = [0]
 
-    def be_busy():
+    def be_busy() -> None:
         busy = WriteLock(tmp_path / "state.db")
         while not stop.is_set():
             with busy.held():

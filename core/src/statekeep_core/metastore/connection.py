@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # at the write lock instead.
 _FOREIGN_WRITER_PATIENCE_MS = 2_000
 
+# What the folder of a store answers when no store can be there, now or later.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+
 
 def open_connection(path: Path) -> apsw.Connection:
     """Open the file, made when it is absent, for durable commits (WAL, ``synchronous=FULL``).
@@ -62,7 +65,9 @@ def _from_sqlite(error: apsw.Error, path: Path) -> StatekeepError:
         case apsw.FullError():
             return UnavailableError(what=f"the store {path}", problem="its disk is full")
         case apsw.BusyError() | apsw.LockedError():
-            return UnavailableError(what=f"the store {path}", problem="another program is writing to the file")
+            return UnavailableError(
+                what=f"the store {path}", problem="another program is writing to the file"
+            )
         case apsw.NotADBError() | apsw.CorruptError():
             return StoreUnusableError(
                 what=f"the store {path}",
@@ -76,7 +81,7 @@ def _from_sqlite(error: apsw.Error, path: Path) -> StatekeepError:
 
 
 def _from_system(error: OSError, path: Path) -> StatekeepError:
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+    if error.errno in _NOT_WRITABLE:
         return _not_writable(path, str(error))
     return UnavailableError(what=f"the store {path}", problem=str(error))
 
