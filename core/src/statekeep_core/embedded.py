@@ -164,7 +164,8 @@ class EmbeddedStore:
             return _plain_refusal(error)
         except apsw.Error:
             raise
-        except Exception as fault:  # a fault in one request must not take its neighbours, or the supervisor, along
+        # A fault in one request must not take its neighbours, or the supervisor, along.
+        except Exception as fault:
             return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
 
 

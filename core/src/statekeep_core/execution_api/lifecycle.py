@@ -40,7 +40,9 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
         raise ForbiddenError(what="start of a try", problem="it needs a worker's claims")
     rules.check_task(*request.task)
     if request.fresh and not request.rerun:
-        raise _refused("fresh", "was given without rerun", "give both, to run a finished task again from nothing")
+        raise _refused(
+            "fresh", "was given without rerun", "give both, to run a finished task again from nothing"
+        )
     tx = work.tx
     lease_us = _lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)

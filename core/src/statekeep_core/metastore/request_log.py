@@ -30,7 +30,8 @@ def digest_of(request: Plain) -> bytes:
 def find(tx: Transaction, principal: str, request_id: str) -> Recorded | None:
     """Return the record of a request, or None when it has not taken effect."""
     row = tx.row(
-        "SELECT digest, reply FROM request_log WHERE principal = ? AND request_id = ?", (principal, request_id)
+        "SELECT digest, reply FROM request_log WHERE principal = ? AND request_id = ?",
+        (principal, request_id),
     )
     return None if row is None else Recorded(row[0], replies.load(row[1]))
 
