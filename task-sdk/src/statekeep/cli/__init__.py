@@ -1,0 +1,5 @@
+"""The `statekeep` command."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,14 @@
+"""With which status the command exits for what Statekeep refuses."""
+
+from __future__ import annotations
+
+from .._shared.settings import SettingsError
+from .._shared.state.errors import StatekeepError
+from ..supervisor import exit_status
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the exit status for an error that was raised on purpose; None for any other."""
+    if isinstance(error, (StatekeepError, SettingsError)):
+        return exit_status.of_refusal(error.code)
+    return None

@@ -1,0 +1,79 @@
+"""The start of a task process that calls a Python function: ``module:function`` or ``file.py:function``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+
+def main() -> None:
+    """Call the function that the process's arguments name, with the arguments in a descriptor, if any.
+
+    An exception ends the process as it would end a script. A coroutine function is run to its end.
+    """
+    target, *descriptor = sys.argv[1:]
+    sys.argv[:] = [target]
+    positional, named = _arguments(int(descriptor[0])) if descriptor else ([], {})
+    result = find_function(target)(*positional, **named)
+    if hasattr(result, "__await__"):
+        import asyncio
+
+        asyncio.run(_awaited(result))
+
+
+def find_function(target: str) -> Callable[..., Any]:
+    """Return the function that a target names. Exits with a message when there is no such function."""
+    place, _, name = target.rpartition(":")
+    module = _module_of_file(place) if place.endswith(".py") else _module(place)
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        sys.exit(f"statekeep: {place} has no function {name}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # What the module itself could not import is for a traceback.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        sys.exit(f"statekeep: there is no module {name} (searched from {os.getcwd()})")  # noqa: PTH109 -- pathlib costs 5 ms of each start
+
+
+def _module_of_file(path: str) -> ModuleType:
+    """Import a file by its path, as a module with the file's name, beside which it finds its neighbours."""
+    directory, filename = os.path.split(os.path.abspath(path))  # noqa: PTH100 -- as above
+    name = filename.removesuffix(".py")
+    sys.path[0] = directory
+    spec = importlib.util.spec_from_file_location(name, f"{directory}/{filename}")
+    if spec is None or spec.loader is None or not os.path.isfile(path):  # noqa: PTH113 -- as above
+        sys.exit(f"statekeep: there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _arguments(descriptor: int) -> tuple[list[Any], dict[str, Any]]:
+    import json
+
+    # Read by position: a retry reads the same file again.
+    positional, named = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    os.close(descriptor)
+    return positional, named
+
+
+async def _awaited(result: Any) -> None:
+    await result

@@ -1,0 +1,127 @@
+"""One connection of a task process: its requests in, their replies out, in bounded memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .._shared.state.errors import StatekeepError
+from .._shared.state.wire import refusal_of, to_plain
+from ..channel.frames import FrameDecoder, encode_frame
+from .loop import READ, WRITE
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from .._shared.state.wire import Plain
+    from .loop import Loop
+    from .relay import Relay
+
+# Beyond these the supervisor reads no more from the connection until it has caught up.
+_REQUESTS_IN_FLIGHT = 64
+_UNSENT_BYTES = 1024 * 1024
+
+_READ_BYTES = 256 * 1024
+
+
+class Connection:
+    """A connected task process. Used in the loop's thread only."""
+
+    def __init__(
+        self, loop: Loop, peer: socket.socket, relay: Relay, *, on_close: Callable[[Connection], None]
+    ) -> None:
+        self._loop = loop
+        self._peer = peer
+        self._relay = relay
+        self._on_close = on_close
+        self._decoder = FrameDecoder()
+        self._unsent = bytearray()
+        self._requests_in_flight = 0
+        self._is_open = True
+        self._is_advancing = False
+        self._watched = READ
+        loop.watch(peer.fileno(), READ, self._on_ready)
+
+    def close(self) -> None:
+        """End the connection. Replies that come later are dropped."""
+        if self._is_open:
+            self._is_open = False
+            self._loop.unwatch(self._peer.fileno())
+            self._peer.close()
+            self._on_close(self)
+
+    def _on_ready(self, events: int) -> None:
+        if events & READ:
+            self._receive()
+        self._advance()
+
+    def _receive(self) -> None:
+        try:
+            data = self._peer.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._decoder.feed(data)
+        else:
+            self.close()
+
+    def _reply(self, number: int, message: Plain) -> None:
+        self._requests_in_flight -= 1
+        try:
+            self._unsent += encode_frame(number, message)
+        except StatekeepError as error:  # too large for one frame
+            self._unsent += encode_frame(number, to_plain(refusal_of(error)))
+        self._advance()
+
+    def _advance(self) -> None:
+        """Do whatever can be done now: pass requests on, send replies, and wait for what comes next."""
+        if self._is_advancing:  # a request was answered at once; its reply is sent below
+            return
+        self._is_advancing = True
+        try:
+            self._pass_on()
+        finally:
+            self._is_advancing = False
+        self._send()
+        self._watch()
+
+    def _pass_on(self) -> None:
+        try:
+            while self._has_room() and (frame := self._decoder.take()) is not None:
+                self._requests_in_flight += 1
+                self._relay.handle(frame.message, frame.request_id, partial(self._reply, frame.number))
+        except StatekeepError:
+            # What came is no frame, and where the next one begins is unknown; the peer sees the end.
+            self.close()
+
+    def _send(self) -> None:
+        if not self._is_open or not self._unsent:
+            return
+        try:
+            del self._unsent[: self._peer.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def _has_room(self) -> bool:
+        return (
+            self._is_open
+            and self._requests_in_flight < _REQUESTS_IN_FLIGHT
+            and len(self._unsent) < _UNSENT_BYTES
+        )
+
+    def _watch(self) -> None:
+        if not self._is_open:
+            return
+        events = (READ if self._has_room() else 0) | (WRITE if self._unsent else 0)
+        if events == self._watched:
+            return
+        self._watched = events
+        if events:
+            self._loop.watch(self._peer.fileno(), events, self._on_ready)
+        else:
+            self._loop.unwatch(self._peer.fileno())

@@ -1,0 +1,119 @@
+"""Starts the first try of a job: the lock, the store, and patience with a try that still runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from .._shared.state import messages as m
+from .._shared.state.errors import TryRunningError
+from .._shared.state.scope import TaskScope
+from ..client.store_client import call
+from .try_lock import TryLock, take_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ..client.store_client import StoreClient
+    from .job import Job
+
+_LONGEST_PAUSE_SECONDS = 0.2
+
+
+def lock_path(lock_directory: Path, task: m.TaskAddress) -> Path:
+    """Return where the lock of a task instance is."""
+    return lock_directory / f"{TaskScope(*task).ti_id}.lock"
+
+
+class Starter:
+    """Starts the tries of a job: the first with the lock taken and the store opened, the others after it.
+
+    ``lock`` is None when another process holds it, whose lease has run out: a suspended one.
+    """
+
+    client: StoreClient
+
+    def __init__(
+        self,
+        job: Job,
+        path: Path,
+        open_client: Callable[[], StoreClient],
+        *,
+        lease_seconds: float,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self.lock: TryLock | None = None
+        self._job = job
+        self._path = path
+        self._open_client = open_client
+        self._lease_seconds = lease_seconds
+        self._on_step = on_step
+        self._is_open = False
+
+    def start(self, *, pause: Callable[[float], None], is_stopped: Callable[[], bool]) -> m.Started:
+        """Start the first try as soon as no other runs, within the job's ``wait_seconds``.
+
+        Raises the refusal, :class:`TryRunningError` when the wait is over or ``is_stopped()``, and what keeps
+        the store from being opened.
+        """
+        give_up_at = time.monotonic() + self._job.wait_seconds
+        while True:
+            self._take_lock()
+            try:
+                started = self._start(is_retry=False)
+            except TryRunningError:
+                left_seconds = give_up_at - time.monotonic()
+                if left_seconds <= 0:
+                    raise
+                pause(min(left_seconds, _LONGEST_PAUSE_SECONDS))
+                if is_stopped():
+                    raise
+            else:
+                self._on_step("try_started")
+                return started
+
+    def start_again(self) -> m.Started:
+        """Start a further try, after one of this supervisor's own has failed. Raises the refusal."""
+        started = self._start(is_retry=True)
+        self._on_step("try_started")
+        return started
+
+    def close(self) -> None:
+        """Let go of the store and of the lock, whose file is removed."""
+        try:
+            if self._is_open:
+                self.client.close()
+        finally:
+            if self.lock is not None:
+                self.lock.release()
+
+    def _take_lock(self) -> None:
+        if self.lock is None:
+            self.lock = take_lock(self._path)
+            if self.lock is not None:
+                self._on_step("lock_taken")
+
+    def _start(self, *, is_retry: bool) -> m.Started:
+        if not self._is_open:
+            self.client = self._open_client()
+            self._is_open = True
+        request = self._request(is_retry=is_retry)
+        started: m.Started = call(self.client, m.WorkerClaims(os.uname().nodename), request)
+        return started
+
+    def _request(self, *, is_retry: bool) -> m.Start:
+        """Return the request that starts a try. What concerns earlier runs goes with the first one only."""
+        job = self._job
+        return m.Start(
+            task=job.task,
+            inlets=job.inlets,
+            outlets=job.outlets,
+            supervisor=f"{os.uname().nodename}:{os.getpid()}",
+            rerun=job.rerun and not is_retry,
+            fresh=job.fresh and not is_retry,
+            new_asset=job.new_asset and not is_retry,
+            holds_lock=self.lock is not None,
+            lease_seconds=self._lease_seconds,
+        )

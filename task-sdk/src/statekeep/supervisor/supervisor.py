@@ -1,0 +1,179 @@
+"""The supervisor: runs a job as one try or several, each started, supervised and finished at the store."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from .._shared.state.errors import StatekeepError
+from .._shared.state.wire import refusal_of
+from . import exit_status
+from .guardian import Guardian
+from .job import Job, Outcome, shown
+from .loop import Loop
+from .socket_directory import SocketDirectory, choose_socket_directory, remove_left_behind
+from .starting import Starter, lock_path
+from .supervised_try import STOPPING, Place
+from .task_process import FORWARDED
+from .terminal import Terminal
+from .try_life import TryLife
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from .._shared.state import messages as m
+    from ..client.store_client import StoreClient
+    from ..config import Workers
+
+_FINISH_PATIENCE_SECONDS = 30.0
+_HANDLED = (*FORWARDED, signal.SIGCHLD, signal.SIGCONT)
+
+
+class Supervisor:
+    """Supervises one job, in the main thread of a process that has no other thread yet.
+
+    ``on_step`` is called with the name of each step that was just done, in this order: lock_taken,
+    try_started, guardian_forked, task_spawned, request_received and reply_ready for each request,
+    task_exited, finish_sent, finished.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        settings: Workers,
+        *,
+        open_client: Callable[[], StoreClient],
+        lock_directory: Path,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        on_step: Callable[[str], None] = lambda _step: None,
+        finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,
+    ) -> None:
+        self._job = job
+        self._settings = settings
+        self._open_client = open_client
+        self._lock_path = lock_path(lock_directory, job.task)
+        self._environ = environ
+        self._say = say
+        self._on_step = on_step
+        self._finish_patience_seconds = finish_patience_seconds
+        self._loop = Loop()
+        self._terminal = Terminal()
+        self._guardian: Guardian | None = None
+        self._life: TryLife | None = None
+        self._stopped_by: int | None = None
+
+    def run(self) -> Outcome:
+        """Run the job and return how it ended; nothing of it is alive or held then.
+
+        Raises what keeps the store from being opened; nothing was started then.
+        """
+        try:
+            with self._loop.signals(_HANDLED, self._on_signal):
+                return self._run()
+        finally:
+            self._loop.close()
+
+    def _run(self) -> Outcome:
+        starter = Starter(
+            self._job,
+            self._lock_path,
+            self._open_client,
+            lease_seconds=self._settings.lease_seconds,
+            on_step=self._on_step,
+        )
+        try:
+            started = starter.start(pause=self._pause, is_stopped=self._is_stopped)
+            self._say_resumed(started)
+            return self._run_guarded(starter, started)
+        except StatekeepError as error:
+            self._say(str(error))
+            return Outcome(error.code, self._status_of(error), None, refusal_of(error))
+        finally:
+            starter.close()
+
+    def _run_guarded(self, starter: Starter, started: m.Started) -> Outcome:
+        path = choose_socket_directory(self._environ)
+        self._guardian = Guardian(starter.lock, path)
+        self._on_step("guardian_forked")
+        try:
+            directory = SocketDirectory(path)
+            remove_left_behind(beside=path)
+            try:
+                place = Place(
+                    loop=self._loop,
+                    client=starter.client,
+                    settings=self._settings,
+                    environ=self._environ,
+                    terminal=self._terminal,
+                    guardian=self._guardian,
+                    socket_directory=path,
+                    say=self._say,
+                    on_step=self._on_step,
+                )
+                return self._run_tries(place, starter, started)
+            finally:
+                directory.remove()
+        finally:
+            guardian, self._guardian = self._guardian, None
+            guardian.dismiss()
+
+    def _run_tries(self, place: Place, starter: Starter, started: m.Started) -> Outcome:
+        retries_left = self._job.retries
+        while True:
+            self._life = TryLife(
+                place,
+                self._job,
+                started,
+                patience_seconds=self._finish_patience_seconds,
+                is_stopped=self._is_stopped,
+            )
+            outcome = self._life.run()
+            if not self._life.may_follow or not retries_left:
+                return outcome
+            self._say_retry(started.try_number, retries_left)
+            self._pause(self._job.retry_delay_seconds)
+            if self._is_stopped():
+                return outcome
+            retries_left -= 1
+            started = starter.start_again()
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            if self._guardian is not None:
+                self._guardian.replace_if_killed()
+            if self._life is not None:
+                self._life.running.look()
+        elif number == signal.SIGCONT:
+            self._terminal.follow_continue()
+        else:
+            if number in STOPPING:
+                self._stopped_by = number
+            if self._life is not None:
+                self._life.running.forward(number)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped_by is not None
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.pause(seconds, unless=self._is_stopped)
+
+    def _status_of(self, error: StatekeepError) -> int:
+        if self._stopped_by is not None:
+            return exit_status.of_signal(self._stopped_by)
+        return exit_status.of_refusal(error.code)
+
+    def _say_resumed(self, started: m.Started) -> None:
+        if started.previous_status is not None:
+            how = {"running": "was superseded", "superseded": "was superseded"}.get(
+                started.previous_status, started.previous_status
+            )
+            task = shown(self._job.task)
+            self._say(f"try {started.try_number} of {task}; try {started.try_number - 1} {how}")
+
+    def _say_retry(self, try_number: int, retries_left: int) -> None:
+        delay_seconds = self._job.retry_delay_seconds
+        when = f" in {delay_seconds:g} s" if delay_seconds else ""
+        left = "1 retry" if retries_left == 1 else f"{retries_left} retries"
+        self._say(f"try {try_number} of {shown(self._job.task)} failed; trying again{when} ({left} left)")
