@@ -60,6 +60,15 @@ def value_at(tx: Transaction, asset_id: int, key: str, version: int) -> tuple[st
     return None if row is None else (row[0], row[1])
 
 
+def drop_values(tx: Transaction, asset_id: int, limit: int) -> int:
+    """Remove up to ``limit`` rows of an asset other than those of the sweep; return how many."""
+    return tx.run(
+        "DELETE FROM asset_history WHERE rowid IN"
+        " (SELECT rowid FROM asset_history WHERE asset_id = ? AND change <> 'sweep' LIMIT ?)",
+        (asset_id, limit),
+    )
+
+
 def writer_of(columns: Row) -> Writer:
     """Return a writer from its principal, try number and task's four names (all None without one)."""
     principal, try_number, *task = columns
