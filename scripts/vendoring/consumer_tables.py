@@ -31,11 +31,10 @@ def _vendor_table(workspace: Workspace, consumer: Consumer) -> Iterator[Vendorin
     place = consumer.place
     for name in dict.fromkeys(consumer.shared):
         if name not in workspace.shared:
-            wrong = f"vendors {name!r}, and there is no readable shared/{name}"
+            wrong = f"vendors {name!r}, and there is no shared/{name}"
             remedy = f"taken out of [tool.statekeep.vendor]; `scripts/new_shared.py {name}` would make it"
             mend = takes_out(place, VENDOR_SHARED, name)
-            unreadable = (workspace.root / "shared" / name / "pyproject.toml").exists()
-            yield VendoringFault(FaultKind.VENDOR_UNKNOWN, place, wrong, remedy, None if unreadable else mend)
+            yield VendoringFault(FaultKind.VENDOR_UNKNOWN, place, wrong, remedy, mend)
         elif consumer.shared.count(name) > 1:
             wrong = f"[tool.statekeep.vendor] names {name!r} {consumer.shared.count(name)} times"
             mend = keeps_first(place, VENDOR_SHARED)

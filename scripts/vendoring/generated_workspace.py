@@ -97,7 +97,7 @@ def total_bytes(entries: list[Entry{number}]) -> int:
 
 
 def write_workspace(root: Path, shared: list[str], *, modules: int) -> None:
-    """Write and commit a workspace without a fault, in which both consumers vendor every shared distribution."""
+    """Write and commit a workspace without a fault; both consumers vendor every shared distribution."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "pyproject.toml").write_text(_ROOT, encoding="utf-8")
     for folder, (package, kept_as) in CONSUMERS.items():

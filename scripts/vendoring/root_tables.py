@@ -55,8 +55,9 @@ def _sources(workspace: Workspace) -> Iterator[VendoringFault]:
             wrong = f"[tool.uv.sources] does not take {name} from the workspace"
             mend = puts(ROOT, (*SOURCES, key), {"workspace": True})
             yield _fault(FaultKind.SOURCE_MISSING, wrong, "added", mend)
+    known = {str(canonicalize_name(name)) for name in workspace.distributions}
     for normal, name in written.items():
-        if normal not in expected and at(found, name, "workspace") is True:
+        if normal not in expected.keys() | known and at(found, name, "workspace") is True:
             wrong = f"[tool.uv.sources] takes {name} from the workspace, which has no such distribution"
             yield _fault(FaultKind.SOURCE_STALE, wrong, "removed", drops(ROOT, (*SOURCES, name)))
 

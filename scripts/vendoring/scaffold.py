@@ -62,6 +62,8 @@ def add_shared(root: Path, name: str, description: str, into: Sequence[str]) -> 
     workspace = _sound_workspace(root)
     check_name(workspace, name)
     known = {consumer.folder for consumer in workspace.consumers}
+    if not description.isprintable():
+        raise ScaffoldError("the description is more than one line, or holds control characters")
     for folder in into:
         if folder not in known:
             vendoring = ", ".join(sorted(known)) or "none"
@@ -118,7 +120,7 @@ def write_shared(workspace: Workspace, name: str, description: str) -> None:
         "build_requires": ", ".join(f'"{requirement}"' for requirement in _build_requires(workspace)),
     }
     (folder / "pyproject.toml").write_text(_PYPROJECT.format(**facts), encoding="utf-8")
-    (package / "__init__.py").write_text(f'"""{description}"""\n', encoding="utf-8")
+    (package / "__init__.py").write_text('"""{description}"""\n'.format(**facts), encoding="utf-8")
     (package / "py.typed").touch()
     (folder / "tests" / "test_package.py").write_text(_FIRST_TEST.format(**facts), encoding="utf-8")
 

@@ -12,6 +12,7 @@ NAMESPACE = "statekeep_shared"
 DISTRIBUTION_PREFIX = "statekeep-shared-"
 KEPT_AS = ("copy", "link")
 Table = Mapping[str, Any]
+_UNREADABLE = (FaultKind.PROJECT_UNREADABLE, FaultKind.VENDOR_TABLE_MALFORMED)
 
 
 def at(table: Any, *keys: str) -> Any:
@@ -80,6 +81,7 @@ class Workspace:
     project: Table
     shared: Mapping[str, SharedDistribution]
     consumers: tuple[Consumer, ...]
+    distributions: tuple[str, ...]  # the names of all members, whether they vendor or not
 
     def vendored(self) -> Iterator[tuple[Consumer, SharedDistribution]]:
         """Every pair of a consumer and a shared distribution that it names and that exists."""
@@ -93,12 +95,13 @@ class Workspace:
 class _Reader:
     root: Path
     faults: list[VendoringFault] = field(default_factory=list)
+    distributions: list[str] = field(default_factory=list)
 
     def project(self, place: str) -> Table | None:
         try:
             return tomllib.loads((self.root / place).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            remedy = "repair the file; nothing that depends on it was checked"
+            remedy = "repair the file; nothing else was checked"
             self.add(FaultKind.PROJECT_UNREADABLE, place, f"cannot be read: {error}", remedy)
             return None
 
@@ -107,13 +110,19 @@ class _Reader:
 
 
 def read_workspace(root: Path) -> tuple[Workspace | None, list[VendoringFault]]:
-    """Read every pyproject of the workspace; None when the root's own cannot be read."""
+    """Read every pyproject of the workspace; no workspace when one cannot be read.
+
+    A check of the rest would take what is unreadable for absent, and call everything that names it stale.
+    """
     reader = _Reader(root)
     project = reader.project("pyproject.toml")
     if project is None:
         return None, reader.faults
     shared = {item.name: item for item in _shared_distributions(reader)}
-    return Workspace(root, project, shared, tuple(_consumers(reader, project))), reader.faults
+    consumers = tuple(_consumers(reader, project))
+    if any(fault.kind in _UNREADABLE for fault in reader.faults):
+        return None, reader.faults
+    return Workspace(root, project, shared, consumers, tuple(reader.distributions)), reader.faults
 
 
 def _shared_distributions(reader: _Reader) -> Iterator[SharedDistribution]:
@@ -122,9 +131,16 @@ def _shared_distributions(reader: _Reader) -> Iterator[SharedDistribution]:
             continue  # what a branch that had more distributions leaves behind: caches only
         project = reader.project(f"shared/{folder.name}/pyproject.toml")
         if project is not None:
+            _note_name(reader, project)
             item = SharedDistribution(reader.root, folder.name, project)
             _check_names(reader, item)
             yield item
+
+
+def _note_name(reader: _Reader, project: Table | None) -> None:
+    name = at(project, "project", "name")
+    if isinstance(name, str):
+        reader.distributions.append(name)
 
 
 def _check_names(reader: _Reader, item: SharedDistribution) -> None:
@@ -157,6 +173,7 @@ def _consumers(reader: _Reader, project: Table) -> Iterator[Consumer]:
         if folder.startswith("shared/"):
             continue
         consumer_project = reader.project(f"{folder}/pyproject.toml")
+        _note_name(reader, consumer_project)
         table = at(consumer_project, "tool", "statekeep", "vendor")
         if consumer_project is not None and table is not None:
             yield from _consumer(reader, folder, consumer_project, table)
