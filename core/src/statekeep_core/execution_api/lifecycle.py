@@ -9,10 +9,9 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import rules, wire
 from statekeep_core._shared.state.errors import (
     AlreadySucceededError,
-    AssetInactiveError,
-    ConflictError,
     ForbiddenError,
     InvalidRequestError,
+    StatekeepError,
     SupersededError,
     TryRunningError,
     UnauthenticatedError,
@@ -119,8 +118,9 @@ def add_grant(work: Work, caller: TryCaller, request: m.AddGrant) -> m.Grant:
 def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m.Refusal:
     """Record the outcome; apply what is staged on success, drop it otherwise. Asked again, answers the same.
 
-    When a staged condition no longer holds, nothing staged is applied, the try has failed, and the refusal is
-    the *answer*, not a raised error: raising would undo the record of the failure.
+    When a staged operation can no longer be applied (its condition does not hold, its asset was deactivated),
+    none is, the try has failed, and the refusal is the *answer*, not a raised error: raising would undo the
+    record of the failure.
     Raises :class:`SupersededError` when a later try has started.
     """
     tx = work.tx
@@ -165,7 +165,7 @@ def _outcome(work: Work, caller: TryCaller, request: m.Finish) -> m.Finished | m
                 caller.writer,
                 work.policy.asset_history_versions,
             )
-    except (ConflictError, AssetInactiveError) as error:
+    except StatekeepError as error:
         return wire.refusal_of(error)
     return m.Finished("succeeded", applied)
 
