@@ -104,7 +104,7 @@ def test_what_the_mends_cannot_make_right_leaves_the_tree_as_it_was(tree: Path) 
     _, left = mend_faults(tree)
     assert left == []
     before = _status(tree)
-    command = [sys.executable, COMMAND, "gamma", "--into", "core", "--root", tree]
+    command = [sys.executable, str(COMMAND), "gamma", "--into", "core", "--root", str(tree)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "nothing was made" in done.stderr

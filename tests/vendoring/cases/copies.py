@@ -17,8 +17,11 @@ def _commits(tree: Path) -> None:
     commit_all(tree, "an edit")
 
 
-def _stages(*places: str) -> Plant:
-    return lambda tree: subprocess.run(["git", "add", *places], cwd=tree, check=True) and None
+def _git(*arguments: str) -> Plant:
+    def plant(tree: Path) -> None:
+        subprocess.run(["git", *arguments], cwd=tree, check=True)
+
+    return plant
 
 
 def _without_git(tree: Path) -> None:
@@ -99,25 +102,25 @@ CASES = {
     "both sides edited alike, and only the source staged": Planted(
         FaultKind.INDEX_DRIFT,
         COPY,
-        in_turn(adds(IN_SOURCE, EDIT), adds(IN_COPY, EDIT), _stages(SOURCE)),
+        in_turn(adds(IN_SOURCE, EDIT), adds(IN_COPY, EDIT), _git("add", SOURCE)),
         mended=False,
     ),
     "both sides edited alike, and only the copy staged": Planted(
         FaultKind.INDEX_DRIFT,
         COPY,
-        in_turn(adds(IN_SOURCE, EDIT), adds(IN_COPY, EDIT), _stages(COPY)),
+        in_turn(adds(IN_SOURCE, EDIT), adds(IN_COPY, EDIT), _git("add", COPY)),
         mended=False,
     ),
     "a copy that is not staged at all": Planted(
         FaultKind.INDEX_DRIFT,
         COPY,
-        lambda tree: subprocess.run(["git", "rm", "-rq", "--cached", COPY], cwd=tree, check=True) and None,
+        _git("rm", "-rq", "--cached", COPY),
         mended=False,
     ),
     "a link that is not staged at all": Planted(
         FaultKind.INDEX_DRIFT,
         LINK,
-        lambda tree: subprocess.run(["git", "rm", "-q", "--cached", LINK], cwd=tree, check=True) and None,
+        _git("rm", "-q", "--cached", LINK),
         mended=False,
     ),
 }
