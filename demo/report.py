@@ -1,6 +1,5 @@
 """What the demo shows: a bar and a line per try while it runs, and the summary at the end."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -21,6 +20,8 @@ class Outcome(NamedTuple):
     """One way of running the job, to its end."""
 
     tries: Sequence[Try]
+    watermarks: Sequence[str]
+    """What others saw of the asset's watermark after each try; empty where nobody asked."""
     compared: Comparison
 
     @property
@@ -47,6 +48,7 @@ class Watch:
         self.watermark = watermark
         self.bar = progress.add_task("", total=len(days))
         self.place = {day: number for number, day in enumerate(days, start=1)}
+        self.watermarks: list[str] = []
         self.tries = 0
 
     def on_day(self, day: str) -> None:
@@ -58,16 +60,14 @@ class Watch:
         self.tries += 1
         line = try_line(self.tries, ended)
         if self.watermark:
-            line += f"   watermark: {self.watermark() or 'none yet'}"
+            self.watermarks.append(self.watermark())
+            line += f"   watermark: {self.watermarks[-1] or 'none yet'}"
         self.progress.console.print(line.rstrip())
 
 
 @contextmanager
-def watching(
-    console: Console, title: str, days: Sequence[str], watermark: Callable[[], str] | None
-) -> Iterator[Watch]:
+def watching(console: Console, days: Sequence[str], watermark: Callable[[], str] | None) -> Iterator[Watch]:
     """A bar on a terminal; elsewhere only the lines."""
-    console.print(f"\n[bold]{title}[/bold]")
     columns = (TextColumn("  day"), MofNCompleteColumn(), BarColumn(bar_width=50), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Watch(progress, days, watermark)
@@ -104,21 +104,20 @@ def rows(kept: Outcome, forgotten: Outcome) -> Iterator[tuple[str, ...]]:
     yield "rows altered", *(f"{o.compared.altered_rows:,}" for o in both)
 
 
-def targets_line(outcome: Outcome) -> str:
-    """What was killed how often: `task 3, supervisor 3, both 3`."""
-    counted = Counter(ended.killed for ended in outcome.tries if ended.killed)
-    return ", ".join(f"{target} {times}" for target, times in counted.items())
-
-
-def verdict(kept: Outcome, forgotten: Outcome) -> Iterator[str]:
-    """What the figures come to, a sentence a line."""
+def verdict(kept: Outcome, forgotten: Outcome, last_day: str) -> tuple[bool, list[str]]:
+    """Whether all is as it should be, and what the figures come to, a sentence each."""
     if not kept.compared.equal:
-        yield "[bold red]The table differs from the source.[/bold red]"
-        return
-    rows_text = f"{kept.compared.source_rows:,} rows"
-    yield f"[bold green]The table holds the source's {rows_text}, each once; compared both ways.[/bold green]"
+        return False, ["[bold red]The table differs from the source.[/bold red]"]
+    if [*kept.watermarks] != [""] * (len(kept.tries) - 1) + [last_day]:
+        return False, ["[bold red]The watermark did not wait for the try that succeeded.[/bold red]"]
+    whole = f"The table holds the source's {kept.compared.source_rows:,} rows, each once"
+    sentences = [
+        f"[bold green]{whole}: every row was compared, in both directions.[/bold green]",
+        "The watermark moved once, when the load had succeeded.",
+    ]
     if forgotten.compared.equal and forgotten.days_again:
-        yield (
-            "Switched off, it comes to the same rows, because each day is deleted before it is inserted, "
-            f"but it did {forgotten.days_again:,} days again instead of {kept.days_again:,}."
+        sentences.append(
+            "With its state switched off the job comes to the same rows, because it deletes each day before "
+            f"it inserts it, but it did {forgotten.days_again:,} days again instead of {kept.days_again:,}."
         )
+    return True, sentences
