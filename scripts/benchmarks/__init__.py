@@ -1,0 +1,1 @@
+"""Benchmarks of what this repository promises to be fast; a row per module."""
