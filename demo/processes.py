@@ -31,7 +31,9 @@ def running_processes() -> Iterator[tuple[int, str]]:
             if entry.name.isdigit():
                 yield int(entry.name), arguments_of(entry)
         return
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+    )
     for line in listing.stdout.splitlines():
         pid, _, command = line.strip().partition(" ")
         yield int(pid), command.strip().partition(" ")[2]

@@ -11,7 +11,7 @@ from rich.table import Table
 from .comparison import Comparison
 from .tries import Try
 
-KILLED = {"task": "task killed", "supervisor": "supervisor killed", "both": "task and supervisor killed"}
+KILLED = {"task": "task killed", "supervisor": "supervisor killed", "both": "both killed"}
 SUCCEEDED = "succeeded"
 LONGEST = max(map(len, KILLED.values()))
 
@@ -61,7 +61,7 @@ class Watch:
         line = try_line(self.tries, ended)
         if self.watermark:
             self.watermarks.append(self.watermark())
-            line += f"   watermark: {self.watermarks[-1] or 'none yet'}"
+            line += f"  watermark {self.watermarks[-1] or 'none yet'}"
         self.progress.console.print(line.rstrip())
 
 
@@ -74,10 +74,10 @@ def watching(console: Console, days: Sequence[str], watermark: Callable[[], str]
 
 
 def try_line(number: int, ended: Try) -> str:
-    """`try  3   from 2013-02-11 to 2013-03-02   task killed`, in colour."""
+    """`try  3  from 2013-02-11 to 2013-03-02  task killed`, in colour."""
     span = f"from {ended.days[0]} to {ended.days[-1]}" if ended.days else "no day begun".ljust(29)
     how, colour = (KILLED[ended.killed], "red") if ended.killed else (SUCCEEDED, "green")
-    return f"  try {number:>2}   {span}   [{colour}]{how}[/{colour}]" + " " * (LONGEST - len(how))
+    return f"  try {number:>2}  {span}  [{colour}]{how}[/{colour}]" + " " * (LONGEST - len(how))
 
 
 def summary(kept: Outcome, forgotten: Outcome) -> Table:

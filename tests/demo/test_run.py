@@ -23,11 +23,11 @@ def test_twelve_days_survive_three_kills_and_only_the_state_makes_the_difference
     done = run_demo("--days", "12", "--kills", "3", "--seed", "7", temporary=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with_state, switched_off = done.stdout.split("switched off\n", 1)
-    tries = re.findall(r"try +\d+ +from (\S+) to (\S+) +(.*?) +watermark: (.*)", with_state)
+    tries = re.findall(r"try +\d+ +from (\S+) to (\S+) +(.*?) +watermark (.*)", with_state)
     assert [how for _, _, how, _ in tries] == [
         "task killed",
         "supervisor killed",
-        "task and supervisor killed",
+        "both killed",
         "succeeded",
     ]
     assert [watermark for _, _, _, watermark in tries] == ["none yet"] * 3 + ["2013-01-12"]
