@@ -35,10 +35,6 @@ _CHUNK = 10**_CHUNK_DIGITS
 _MAX_PATH_STEP_CHARACTERS = 40
 _MAX_PATH_STEPS = 12
 
-_LISTS = (list,)
-# What a dataclass or struct holds is read back by its own types, tuples included.
-_LISTS_IN_RECORDS = (list, tuple)
-
 
 class _FaultError(Exception):
     """Something that would not come back; collects the way to it while the stack unwinds."""
@@ -65,7 +61,7 @@ def encode(value: Any, *, what: str = "value") -> bytes:
             what=what, problem="is None, which reads like an absent key", remedy="delete the key instead"
         )
     try:
-        _check(value, 0, _LISTS)
+        _check(value, 0)
     except _FaultError as fault:
         raise _refusal(fault, what) from None
     try:
@@ -74,7 +70,7 @@ def encode(value: Any, *, what: str = "value") -> bytes:
         return _written(value).encode()
 
 
-def _check(value: Any, depth: int, lists: tuple[type, ...]) -> None:
+def _check(value: Any, depth: int) -> None:
     kind = type(value)
     if kind is str:
         if not value.isascii():
@@ -88,14 +84,14 @@ def _check(value: Any, depth: int, lists: tuple[type, ...]) -> None:
                 "is NaN or infinite, which JSON cannot hold", "leave it out, or use None in its place"
             )
     elif kind is dict:
-        _check_dict(value, depth + 1, lists)
-    elif kind in lists:
-        _check_list(value, depth + 1, lists)
+        _check_dict(value, depth + 1)
+    elif kind is list:
+        _check_list(value, depth + 1)
     elif kind is not bool and value is not None:
-        _check(_plain(value), depth, _LISTS_IN_RECORDS)
+        _check(_plain(value), depth)
 
 
-def _check_dict(value: dict[Any, Any], depth: int, lists: tuple[type, ...]) -> None:
+def _check_dict(value: dict[Any, Any], depth: int) -> None:
     _check_depth(depth)
     name: Any = None
     try:
@@ -104,19 +100,19 @@ def _check_dict(value: dict[Any, Any], depth: int, lists: tuple[type, ...]) -> N
                 raise _FaultError(f"has a key of type {type(name).__name__}", "use str keys")
             if not name.isascii():
                 _check_text(name)
-            _check(item, depth, lists)
+            _check(item, depth)
     except _FaultError as fault:
         if type(name) is str:
             fault.steps.append(name)
         raise
 
 
-def _check_list(value: list[Any], depth: int, lists: tuple[type, ...]) -> None:
+def _check_list(value: list[Any], depth: int) -> None:
     _check_depth(depth)
     index = 0
     try:
         for item in value:
-            _check(item, depth, lists)
+            _check(item, depth)
             index += 1
     except _FaultError as fault:
         fault.steps.append(index)
@@ -148,7 +144,7 @@ def _plain(value: Any) -> Any:
     if not is_record:
         return _plain_text(value)
     try:
-        return msgspec.to_builtins(value, str_keys=True, builtin_types=_builtin_types())
+        return _plain_inside(msgspec.to_builtins(value, builtin_types=_builtin_types()))
     except RecursionError:
         raise _FaultError("contains itself", "leave the inner one out") from None
     except (TypeError, ValueError, OverflowError):
@@ -175,6 +171,24 @@ def _builtin_types() -> tuple[type, ...]:
     return (datetime, date, Decimal, UUID, bytes)
 
 
+def _plain_inside(record: Any) -> Any:
+    """Return what msgspec left of a record with lists for tuples and text for the keys of its dicts."""
+    if isinstance(record, dict):
+        return {_key_text(key): _plain_inside(item) for key, item in record.items()}
+    if isinstance(record, (list, tuple)):
+        return [_plain_inside(item) for item in record]
+    return record
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    import msgspec
+
+    (text,) = msgspec.to_builtins({key: None}, str_keys=True)
+    return str(text)
+
+
 def _plain_text(value: Any) -> str:
     import msgspec
 
@@ -199,7 +213,9 @@ def _remedy(value: Any) -> str:
     if hasattr(kind, "__members__"):
         return "use x.value"
     if getattr(value, "shape", ()) != ():
-        return "use x.tolist()"
+        return "use x.tolist()" if hasattr(kind, "tolist") else "use x.to_dict('records')"
+    if kind.__name__ == "datetime64":
+        return "use x.item()"
     if kind.__name__ in ("bool_", "bool"):
         return "use bool(x)"
     for builtin in (str, int, float, dict, list):
@@ -227,7 +243,7 @@ def _written(value: Any) -> str:
         return (
             "{" + ",".join(f"{_ENCODER.encode(name)}:{_written(item)}" for name, item in value.items()) + "}"
         )
-    if kind is list or kind is tuple:
+    if kind is list:
         return "[" + ",".join(map(_written, value)) + "]"
     if kind in (str, float, bool) or value is None:
         return _ENCODER.encode(value)

@@ -19,15 +19,15 @@ BLOCKING_HALVES = ("get", "set", "delete", "clear")
 
 # The event loop polls, wakes itself through a socket pair, and hands work to threads.
 _LOOP_MODULES = ("asyncio", "selectors", "concurrent", "threading", "queue", "uvloop")
-_BLOCKING_MODULES = frozenset(
-    {"_io", "io", "sqlite3", "_sqlite3", "apsw", "_socket", "_ssl", "fcntl", "select"}
-)
+_BLOCKING_MODULES = frozenset({"_io", "io", "sqlite3", "_sqlite3", "apsw", "fcntl", "select"})
 _FILE_CALLS = """
     open read write pread pwrite fsync fdatasync replace rename unlink remove link mkdir rmdir stat lstat
     listdir scandir truncate ftruncate waitpid
 """
 _BLOCKING_NAMES = {
     "posix": frozenset(_FILE_CALLS.split()),
+    "_socket": frozenset({"getaddrinfo", "gethostbyname"}),
+    "socket": frozenset({"accept", "connect", "recv", "recv_into", "recvfrom", "send", "sendall", "sendto"}),
     "time": frozenset({"sleep"}),
     "_thread": frozenset({"acquire"}),
 }
