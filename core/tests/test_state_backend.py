@@ -1,60 +1,117 @@
 """The metastore as a state backend: the contract's own suite, and what only this backend has."""
 
-import asyncio
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state.scope import AssetScope, TaskScope
+from statekeep_core._shared.state.scope import AssetScope, StateScope, TaskScope
 from statekeep_core._shared.state.testing import Capabilities, StateBackendConformance
-from statekeep_core.embedded import open_store
+from statekeep_core.embedded import EmbeddedStore, open_store
 from statekeep_core.metastore import assets
 from statekeep_core.state_backend import MetastoreStateBackend
+
+from core.tests.conftest import Client, MovedClock
 
 TASK = TaskScope("sales", "2026-01-01", "load")
 
 
 @pytest.fixture
-def store(make_client):
-    return make_client().store
+def store(client: Client) -> EmbeddedStore:
+    return client.store
 
 
 @pytest.fixture
-def backend(store):
+def backend(store: EmbeddedStore) -> MetastoreStateBackend:
     return MetastoreStateBackend(store)
 
 
-def make_asset(store, name):
+def declare(store: EmbeddedStore, name: str) -> AssetScope:
     record = store.transact(lambda work: assets.declare(work.tx, m.AssetAddress(name), new_asset=False))
     return AssetScope(asset_id=record.asset_id)
+
+
+def value_of(store: EmbeddedStore, sql: str, *parameters: str | int | None) -> str | None:
+    with apsw.Connection(str(store.path)) as connection:
+        found: Any = connection.execute(sql, parameters).fetchall()
+    return found[0][0].decode() if found else None
 
 
 class TestMetastoreStateBackend(StateBackendConformance):
     capabilities = Capabilities(asset_addresses=frozenset({"asset_id"}), max_value_bytes=65_536)
 
     @pytest.fixture
-    def backend(self, tmp_path):
-        store = open_store(tmp_path / "state.db")
-        backend = MetastoreStateBackend(store)
-        backend.store = store
-        yield backend
-        store.close()
+    def backend(self, tmp_path: Path) -> Iterator[MetastoreStateBackend]:
+        self.store = open_store(tmp_path / "state.db")
+        yield MetastoreStateBackend(self.store)
+        self.store.close()
 
-    def make_asset(self, backend, name):
-        return make_asset(backend.store, name)
+    def make_asset(self, backend: MetastoreStateBackend, name: str) -> AssetScope:
+        return declare(self.store, name)
 
-    def look(self, backend, scope, key):
-        with apsw.Connection(str(backend.store.path)) as connection:
-            if isinstance(scope, TaskScope):
-                rows = connection.execute(
-                    "SELECT value FROM task_entries JOIN task_instances USING (instance_id)"
-                    " WHERE ti_id = ? AND key = ?",
-                    (scope.ti_id, key),
-                ).fetchall()
-            else:
-                rows = connection.execute(
-                    "SELECT value FROM asset_entries WHERE asset_id = ? AND key = ?", (scope.asset_id, key)
-                ).fetchall()
-        return rows[0][0].decode() if rows else None
+    def look(self, backend: MetastoreStateBackend, scope: StateScope, key: str) -> str | None:
+        if isinstance(scope, TaskScope):
+            sql = "SELECT value FROM task_entries JOIN task_instances USING (instance_id) WHERE ti_id = ?"
+            return value_of(self.store, sql + " AND key = ?", scope.ti_id, key)
+        sql = "SELECT value FROM asset_entries WHERE asset_id = ? AND key = ?"
+        return value_of(self.store, sql, scope.asset_id, key)
+
+
+def test_a_backend_of_the_metastore_needs_an_assets_id(backend: MetastoreStateBackend) -> None:
+    for scope in (AssetScope(name="flights"), AssetScope(uri="s3://lake/flights")):
+        with pytest.raises(errors.InvalidRequestError, match="asset_id"):
+            backend.set(scope, "k", "1")
+
+
+def test_an_asset_that_does_not_exist_is_not_an_absent_key(backend: MetastoreStateBackend) -> None:
+    missing = AssetScope(asset_id=99)
+    operations: list[Callable[[], object]] = [
+        lambda: backend.get(missing, "k"),
+        lambda: backend.set(missing, "k", "1"),
+        lambda: backend.delete(missing, "k"),
+        lambda: backend.clear(missing),
+    ]
+    for operation in operations:
+        with pytest.raises(errors.NotFoundError, match="#99"):
+            operation()
+
+
+def test_an_inactive_asset_is_read_and_not_written(
+    store: EmbeddedStore, backend: MetastoreStateBackend
+) -> None:
+    scope = declare(store, "flights")
+    backend.set(scope, "k", "1")
+    store.transact(lambda work: assets.deactivate(work.tx, scope.asset_id or 0))
+    assert backend.get(scope, "k") == "1"
+    with pytest.raises(errors.AssetInactiveError):
+        backend.set(scope, "k", "2")
+    with pytest.raises(errors.AssetInactiveError):
+        backend.clear(scope)
+    assert backend.get(scope, "k") == "1"
+
+
+def test_cleanup_removes_what_has_expired(make_client: Callable[..., Client], clock: MovedClock) -> None:
+    store = make_client(abandoned_us=1_000_000).store
+    backend = MetastoreStateBackend(store)
+    backend.set(TASK, "k", "1")
+    clock.advance(1)
+    assert value_of(store, "SELECT value FROM task_entries") == "1"
+    backend.cleanup()
+    assert value_of(store, "SELECT value FROM task_entries") is None
+
+
+def test_threads_share_a_backend(backend: MetastoreStateBackend) -> None:
+    def write(number: int) -> None:
+        for index in range(20):
+            backend.set(TASK, f"{number}.{index}", str(index))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(backend.get(TASK, f"{n}.{i}") == str(i) for n in range(4) for i in range(20))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from statekeep_core import retention
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import rules, wire
 from statekeep_core._shared.state.errors import (
@@ -45,6 +46,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
     tx = work.tx
     lease_us = _lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)
+    retention.drop_expired(tx, work.policy, instance)
     previous = tries.find(tx, instance.instance_id, instance.current_try_number)
     if previous is not None:
         _make_way(tx, instance.instance_id, previous, request)
