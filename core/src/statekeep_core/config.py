@@ -54,7 +54,6 @@ class StoreUrl(Kind[str]):
     relative, and a relative one would name another store whenever the job starts from another directory.
     """
 
-    name = "URL or path"
     expected = (
         "an absolute path, with or without sqlite:/// before it (sqlite:////var/lib/statekeep/state.db)"
     )

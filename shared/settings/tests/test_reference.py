@@ -11,7 +11,7 @@ A door.
 
 How many.
 
-- Type: whole number (expected: a whole number, at least 0)
+- Value: a whole number, at least 0
 - Default: `0`
 - Example: `2`
 - Environment: `STATEKEEP__DOOR__LOCKS`
@@ -21,7 +21,7 @@ How many.
 
 Its key.
 
-- Type: secret (expected: a secret that is not empty)
+- Value: a secret that is not empty
 - Default: nothing
 - Example: `***`
 - Environment: `STATEKEEP__DOOR__KEY`, or `STATEKEEP__DOOR__KEY_CMD` or `STATEKEEP__DOOR__KEY_FILE`
@@ -32,7 +32,7 @@ Its key.
 
 Where.
 
-- Type: text (expected: text)
+- Value: text
 - Default: the town's
 - Example: `High Street`
 - Environment: `STATEKEEP__DOOR__STREET`

@@ -23,7 +23,6 @@ FALSE_WORDS = frozenset({"false", "no", "off", "0"})
 class Kind(Generic[T]):
     """One kind of value. `expected` completes the sentence "expected ..."."""
 
-    name: str
     expected: str
 
     def read(self, text: str) -> object:
@@ -46,7 +45,6 @@ class Kind(Generic[T]):
 class String(Kind[str]):
     """Any text."""
 
-    name = "text"
     expected = "text"
 
     def check(self, value: object, environ: Mapping[str, str]) -> str:  # noqa: ARG002 - a kind's signature
@@ -58,7 +56,6 @@ class String(Kind[str]):
 class Secret(String):
     """Text that is not empty and that nothing shows."""
 
-    name = "secret"
     expected = "a secret that is not empty"
 
     def check(self, value: object, environ: Mapping[str, str]) -> str:
@@ -73,7 +70,6 @@ class Secret(String):
 class Boolean(Kind[bool]):
     """True or false."""
 
-    name = "true or false"
     expected = "true or false"
 
     def read(self, text: str) -> bool:
@@ -94,8 +90,6 @@ class Boolean(Kind[bool]):
 class Integer(Kind[int]):
     """A whole number within bounds, both included."""
 
-    name = "whole number"
-
     def __init__(self, *, minimum: int | None = None, maximum: int | None = None) -> None:
         self.minimum, self.maximum = minimum, maximum
         self.expected = "a whole number" + bounds_text(minimum, maximum)
@@ -112,11 +106,11 @@ class Integer(Kind[int]):
 class Float(Kind[float]):
     """A finite number within bounds, both included."""
 
-    name = "number"
+    noun = "number"
 
     def __init__(self, *, minimum: float | None = None, maximum: float | None = None) -> None:
         self.minimum, self.maximum = minimum, maximum
-        self.expected = f"a {self.name}" + bounds_text(minimum, maximum)
+        self.expected = f"a {self.noun}" + bounds_text(minimum, maximum)
 
     def read(self, text: str) -> float:
         return float(text)
@@ -136,7 +130,7 @@ class Float(Kind[float]):
 class Seconds(Float):
     """A length of time in seconds."""
 
-    name = "number of seconds"
+    noun = "number of seconds"
 
 
 class Choice(Kind[str]):
@@ -144,7 +138,6 @@ class Choice(Kind[str]):
 
     def __init__(self, *words: str) -> None:
         self.words = words
-        self.name = " or ".join(f"`{word}`" for word in words)
         self.expected = "one of " + ", ".join(words)
 
     def check(self, value: object, environ: Mapping[str, str]) -> str:  # noqa: ARG002 - a kind's signature
@@ -156,7 +149,6 @@ class Choice(Kind[str]):
 class Path(Kind[str]):
     """An absolute path; `~/` stands for the home directory."""
 
-    name = "path"
     expected = "an absolute path, or one that starts with ~/"
 
     def check(self, value: object, environ: Mapping[str, str]) -> str:
@@ -167,8 +159,6 @@ class Path(Kind[str]):
 
 class Url(Kind[str]):
     """A URL of one of the schemes with a host; empty where `optional`."""
-
-    name = "URL"
 
     def __init__(self, *schemes: str, optional: bool = False) -> None:
         self.schemes, self.optional = schemes, optional
@@ -195,8 +185,6 @@ class Url(Kind[str]):
 class ClassPath(Kind[str]):
     """A class by dotted path, `package.module.Class`; empty where `optional`. It is not imported."""
 
-    name = "class path"
-
     def __init__(self, *, optional: bool = False) -> None:
         self.optional = optional
         self.expected = "a class path such as package.module.Class" + or_nothing(optional)
@@ -217,7 +205,6 @@ class ListOf(Kind[tuple[T, ...]]):
 
     def __init__(self, kind: Kind[T]) -> None:
         self.kind = kind
-        self.name = f"list of {kind.name}"
         self.expected = f"a list (in text, separated by commas), each {kind.expected}"
 
     def read(self, text: str) -> list[object]:

@@ -28,7 +28,7 @@ def option_lines(option: Option[object]) -> Iterator[str]:
     yield ""
     yield option.description
     yield ""
-    yield f"- Type: {option.kind.name} (expected: {option.kind.expected})"
+    yield f"- Value: {option.kind.expected}"
     yield f"- Default: {default_text(option)}"
     yield f"- Example: `{option.kind.show(option.example)}`"
     yield f"- Environment: `{option.variable}`" + (
