@@ -31,7 +31,10 @@ class PeerConnection:
         self.frames: list[Frame] = []
 
     def reply(self, frame: Frame, message: Any) -> None:
-        self.send(encode_frame(frame.number, wire.to_plain(message)))
+        self.reply_plain(frame, wire.to_plain(message))
+
+    def reply_plain(self, frame: Frame, plain: wire.Plain) -> None:
+        self.send(encode_frame(frame.number, plain))
 
     def send(self, data: bytes) -> None:
         self._stream.sendall(data)

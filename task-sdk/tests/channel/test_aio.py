@@ -200,7 +200,7 @@ def test_everyone_who_waits_is_told_when_the_connection_breaks(start_peer: Start
 
 
 def test_a_supervisor_that_dies_in_a_request_leaves_its_outcome_unknown(start_peer: StartPeer) -> None:
-    peer = start_peer(lambda connection, frame: peer.stop())
+    peer: Peer = start_peer(lambda connection, frame: peer.stop())
     with pytest.raises(SupervisorGoneError, match="took effect is not known"):
         asyncio.run(ChannelClient(peer.address).acall(messages.Set("k", b"1")))
 

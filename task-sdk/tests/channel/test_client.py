@@ -119,7 +119,7 @@ def test_a_request_is_repeated_once_only(start_peer: StartPeer) -> None:
 
 
 def test_a_supervisor_that_dies_in_a_request_leaves_its_outcome_unknown(start_peer: StartPeer) -> None:
-    peer = start_peer(lambda connection, frame: peer.stop())
+    peer: Peer = start_peer(lambda connection, frame: peer.stop())
     with pytest.raises(SupervisorGoneError, match="took effect is not known"):
         ChannelClient(peer.address).call(messages.Set("k", b"1"))
 

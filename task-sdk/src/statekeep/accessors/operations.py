@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LARGEST_PAGE_ENTRIES = 1000
-# Half a frame: a page of values has to fit into one.
-_LARGEST_PAGE_BYTES = 32 * 1024 * 1024
+# The store ends a page earlier when its values would not fit into a frame.
+_PAGE_ENTRIES = 1000
 
 
 class Operation(NamedTuple, Generic[T]):
@@ -119,10 +118,7 @@ class StateOperations:
         """Return the request for the page of entries that follows the key ``after``."""
         if prefix:
             check_key(prefix)
-        limit = _LARGEST_PAGE_ENTRIES
-        if with_values:
-            limit = max(1, min(limit, _LARGEST_PAGE_BYTES // self._max_value_bytes))
-        return messages.ListEntries(self._target, prefix, after, limit, with_values)
+        return messages.ListEntries(self._target, prefix, after, _PAGE_ENTRIES, with_values)
 
     def history(self, key: str | None, limit: int) -> messages.ListHistory:
         """Return the request for an asset's latest changes."""

@@ -1,0 +1,50 @@
+"""A running try, and the two ways to call an accessor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from embedded_try import EmbeddedTry, Store
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "store.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def start_try(store: Store, tmp_path: Path) -> Iterator[Callable[[], EmbeddedTry]]:
+    started: list[EmbeddedTry] = []
+
+    def start() -> EmbeddedTry:
+        started.append(EmbeddedTry(store, tmp_path / f"{len(started)}.sock"))
+        return started[-1]
+
+    yield start
+    for a_try in started:
+        a_try.peer.join()
+
+
+@pytest.fixture
+def running(start_try: Callable[[], EmbeddedTry]) -> EmbeddedTry:
+    return start_try()
+
+
+@pytest.fixture(params=["blocking", "async"])
+def call(request: pytest.FixtureRequest) -> Iterator[Call]:
+    """Call a method of an accessor by its blocking name, as the blocking method or as its twin."""
+    if request.param == "blocking":
+        yield lambda accessor, name, *given, **named: getattr(accessor, name)(*given, **named)
+    else:
+        with asyncio.Runner() as runner:
+            yield lambda accessor, name, *given, **named: runner.run(
+                getattr(accessor, "a" + name)(*given, **named)
+            )
