@@ -13,7 +13,6 @@ JOB = str(HERE / "load_flights.py")
 SWITCHED_OFF = str(HERE / "switched_off.py")
 TASK = ("--dag", "flights", "--run", "2013", "--task", "load")
 RUN = ("run", *TASK, "--outlet", "flights", "--")
-ABSENT = 1  # the exit status of `statekeep asset get` for a key that has no value
 
 
 def demo_environment(store: Path) -> dict[str, str]:
@@ -36,11 +35,11 @@ def forgetful_job(landing: Path, database: Path, environ: dict[str, str]) -> Job
 
 def watermark_seen(environ: dict[str, str]) -> str:
     """The asset's watermark as anybody else sees it now; empty when there is none yet."""
-    command = (str(STATEKEEP), "asset", "get", "flights", "day")
+    command = (str(STATEKEEP), "asset", "get", "flights", "day", "--raw", "--default", "")
     asked = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    if asked.returncode not in (0, ABSENT):
+    if asked.returncode != 0:
         raise FailedError(f"`statekeep asset get` ended with status {asked.returncode}:\n{asked.stderr}")
-    return asked.stdout.strip().strip('"')
+    return asked.stdout.strip()
 
 
 def commands_to_look_with(store: Path) -> str:
