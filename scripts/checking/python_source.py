@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-IGNORED_FOLDERS = frozenset({"__pycache__", "_shared", "build", "dist", "node_modules"})
+IGNORED_FOLDERS = frozenset({"__pycache__", "_shared", "dist", "node_modules"})
 
 
 class UnparsableSourceError(Exception):
