@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Call the function that the process's arguments name, with the arguments in a descriptor, if any.
+    """Call the function that the process's arguments name, as the file behind a descriptor, if any, says.
 
     An exception ends the process as it would end a script. A coroutine function is run to its end.
     """
     target, *descriptor = sys.argv[1:]
     sys.argv[:] = [target]
-    positional, named = _arguments(int(descriptor[0])) if descriptor else ([], {})
-    result = find_function(target)(*positional, **named)
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
+    if descriptor:
+        sys.path[:], arguments, keywords = _how_to_call(int(descriptor[0]))
+    result = find_function(target)(*arguments, **keywords)
     if hasattr(result, "__await__"):
         import asyncio
 
@@ -56,7 +59,7 @@ def _module_of_file(path: str) -> ModuleType:
     """Import a file by its path, as a module with the file's name, beside which it finds its neighbours."""
     directory, filename = os.path.split(os.path.abspath(path))  # noqa: PTH100 -- as above
     name = filename.removesuffix(".py")
-    sys.path[0] = directory
+    sys.path.insert(0, directory)
     spec = importlib.util.spec_from_file_location(name, f"{directory}/{filename}")
     if spec is None or spec.loader is None or not os.path.isfile(path):  # noqa: PTH113 -- as above
         sys.exit(f"statekeep: there is no file {path}")
@@ -66,13 +69,13 @@ def _module_of_file(path: str) -> ModuleType:
     return module
 
 
-def _arguments(descriptor: int) -> tuple[list[Any], dict[str, Any]]:
+def _how_to_call(descriptor: int) -> tuple[list[str], list[Any], dict[str, Any]]:
     import json
 
-    # Read by position: a retry reads the same file again.
-    positional, named = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    # Read by position: a further try reads the same file again.
+    call = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     os.close(descriptor)
-    return positional, named
+    return call["path"], call["arguments"], call["keywords"]
 
 
 async def _awaited(result: Any) -> None:

@@ -34,8 +34,12 @@ def task_address(arguments: Namespace) -> TaskAddress:
 
 
 def asset_address(text: str) -> AssetAddress:
-    """Return the asset that an argument names: with ``://`` in it a uri, else a name."""
-    address = AssetAddress(uri=text) if "://" in text else AssetAddress(name=text)
+    """Return the asset that an argument names: a name, a uri (with ``://`` in it), or ``name=uri``."""
+    name, equals, uri = text.partition("=")
+    if equals and "://" in uri and "://" not in name:
+        address = AssetAddress(name, uri)
+    else:
+        address = AssetAddress(uri=text) if "://" in text else AssetAddress(name=text)
     try:
         check_asset(name=address.name, uri=address.uri)
     except InvalidRequestError as error:

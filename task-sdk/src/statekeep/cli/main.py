@@ -6,14 +6,15 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from .messages import say
+from .. import __version__
+from ..supervisor.saying import say
 from .parser import Parser
 from .statuses import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Each group is a module with `add_arguments(parser)` and `run(arguments) -> int`, loaded only when used.
+# Each group is a module with `run(parser, arguments) -> exit status`, loaded only when it is used.
 _GROUPS = {
     "run": "run a command or a Python function as a durable task",
     "state": "read and write the state of a task",
@@ -31,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if group is None:
             return _without_group(given)
         module = importlib.import_module(f".{group}", __package__)
-        parser = Parser(prog=f"statekeep {group}")
-        module.add_arguments(parser)
-        status: int = module.run(module.parse(parser, given[1:]))
+        status: int = module.run(Parser(prog=f"statekeep {group}"), given[1:])
         return status
     except KeyboardInterrupt:
         return 130
@@ -59,9 +58,7 @@ def _without_group(given: list[str]) -> int:
     parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of the commands below")
     arguments, _ = parser.parse_known_args(given)
     if arguments.version:
-        from .version import version
-
-        sys.stdout.write(f"statekeep {version()}\n")
+        sys.stdout.write(f"statekeep {__version__}\n")
         return 0
     if arguments.command is not None:
         parser.error(f"there is no command {arguments.command!r}; there are {', '.join(_GROUPS)}")

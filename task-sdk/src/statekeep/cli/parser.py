@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..supervisor.exit_status import USAGE
 
@@ -19,3 +19,8 @@ class Parser(argparse.ArgumentParser):
         """Print what is wrong with the arguments and exit."""
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"statekeep: {message}\n")
+
+
+def subcommands(parser: argparse.ArgumentParser) -> Any:
+    """Let the parser take one of several subcommands; its name will stand in ``command``."""
+    return parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)

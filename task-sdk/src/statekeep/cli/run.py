@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from .. import config
-from ..client.opening import lock_directory, open_client
 from ..supervisor import exit_status
-from ..supervisor.job import Job, Outcome
+from ..supervisor.configured import python_command, supervise
+from ..supervisor.job import Job
 from .addresses import add_task_options, asset_address, task_address
-from .messages import say
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -33,8 +29,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = _exit_statuses()
     add_task_options(parser, required=True)
     asset: dict[str, Any] = {"action": "append", "default": [], "type": asset_address, "metavar": "A"}
-    parser.add_argument("--inlet", **asset, help="an asset that the task reads: a name, or a uri (with ://)")
-    parser.add_argument("--outlet", **asset, help="an asset that the task writes; may be given several times")
+    parser.add_argument(
+        "--inlet", **asset, help="an asset that the task reads: a name, a uri (with ://), or name=uri"
+    )
+    parser.add_argument("--outlet", **asset, help="an asset that it writes; both may be given several times")
     parser.add_argument(
         "--retries",
         type=_count,
@@ -59,18 +57,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--new-asset", action="store_true", help="create another asset where the named one was deactivated"
     )
-    # For `run` of the decorator in task.py, which passes both as descriptors that it has opened.
-    parser.add_argument("--arguments-descriptor", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--report-descriptor", type=int, help=argparse.SUPPRESS)
     parser.add_argument("target", nargs="?", help=argparse.SUPPRESS)
 
 
-def parse(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
+def run(parser: ArgumentParser, given: Sequence[str]) -> int:
+    """Run `statekeep run` with these arguments: supervise the job, and return the status to exit with."""
+    add_arguments(parser)
+    return supervise(_job(parsed(parser, given))).exit_status
+
+
+def parsed(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
     """Return the options; what follows `--` is the command, untouched, in ``command``."""
-    options, _, command = _parted(given)
+    options, command = _parted(given)
     arguments = parser.parse_args(options)
-    arguments.command = tuple(command)
-    if bool(arguments.command) == (arguments.target is not None):
+    arguments.command = command
+    if bool(command) == (arguments.target is not None):
         parser.error("give a command after `--`, or a Python function as package.module:function")
     if arguments.target is not None and ":" not in arguments.target:
         parser.error(f"{arguments.target!r} is no package.module:function; put `--` before a command")
@@ -79,32 +80,10 @@ def parse(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
     return arguments
 
 
-def run(arguments: Namespace) -> int:
-    """Supervise the job and return the status to exit with."""
-    from ..supervisor.supervisor import Supervisor
-
-    if arguments.report_descriptor is not None:
-        os.set_inheritable(arguments.report_descriptor, False)  # the task has no part in it
-    environ = config.process_environment()
-    settings = config.load(environ)
-    supervisor = Supervisor(
-        _job(arguments),
-        settings.workers,
-        open_client=lambda: open_client(settings, environ),
-        lock_directory=lock_directory(settings, environ),
-        environ=environ,
-        say=say,
-    )
-    outcome = supervisor.run()
-    if arguments.report_descriptor is not None:
-        _report(arguments.report_descriptor, outcome)
-    return outcome.exit_status
-
-
 def _job(arguments: Namespace) -> Job:
     return Job(
         task=task_address(arguments),
-        command=arguments.command or _python_command(arguments.target, arguments.arguments_descriptor),
+        command=arguments.command or python_command(arguments.target),
         inlets=tuple(arguments.inlet),
         outlets=tuple(arguments.outlet),
         retries=arguments.retries,
@@ -116,25 +95,11 @@ def _job(arguments: Namespace) -> Job:
     )
 
 
-def _python_command(target: str, arguments_descriptor: int | None) -> tuple[str, ...]:
-    """Return the command that calls the function in a fresh interpreter, which shares nothing with us."""
-    descriptor = () if arguments_descriptor is None else (str(arguments_descriptor),)
-    return (sys.executable, "-c", "from statekeep.run_target import main; main()", target, *descriptor)
-
-
-def _report(descriptor: int, outcome: Outcome) -> None:
-    import json
-
-    refusal = outcome.refusal and {"code": outcome.refusal.code, "facts": outcome.refusal.facts}
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({**outcome._asdict(), "refusal": refusal}, file)
-
-
-def _parted(given: Sequence[str]) -> tuple[list[str], bool, list[str]]:
-    if "--" not in given:
-        return list(given), False, []
-    at = list(given).index("--")
-    return list(given[:at]), True, list(given[at + 1 :])
+def _parted(given: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return what stands before the first `--`, and the command after it."""
+    words = list(given)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], tuple(words[at + 1 :])
 
 
 def _count(text: str) -> int:

@@ -42,7 +42,7 @@ class Starter:
         open_client: Callable[[], StoreClient],
         *,
         lease_seconds: float,
-        on_step: Callable[[str], None],
+        on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self.lock: TryLock | None = None
         self._job = job

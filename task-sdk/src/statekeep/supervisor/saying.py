@@ -1,4 +1,4 @@
-"""What the command says to people, on standard error."""
+"""What a supervisor or a command says to people, on standard error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def say(message: str) -> None:
-    """Print a message, each of its lines with the command's name before it.
+    """Print a message, each of its lines with the program's name before it.
 
     In one write, so that lines of the task and of other supervisors do not come in between.
     """

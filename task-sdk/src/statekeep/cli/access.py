@@ -1,0 +1,107 @@
+"""Where a command's requests go: through the channel inside a task, to the store as an operator outside."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from .._shared.state import messages as m
+from .._shared.state.errors import AssetNotDeclaredError, InvalidRequestError
+from ..channel.address import supervisor_address
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+
+    from .._shared.state.messages import Target
+
+
+@contextlib.contextmanager
+def task_state(arguments: Namespace) -> Iterator[tuple[Callable[[Any], Any], Target]]:
+    """Give what answers requests, and the target that stands for the task's own state.
+
+    Raises ``InvalidRequestError`` when it is not clear which task is meant.
+    """
+    address = supervisor_address()
+    is_named = any(name is not None for name in (arguments.dag, arguments.run, arguments.task))
+    if address is None:
+        if not (arguments.dag and arguments.run and arguments.task):
+            raise _refused("is not known outside a task", "name it with --dag, --run and --task")
+        from .addresses import task_address
+
+        with operator() as ask:
+            yield ask, task_address(arguments)
+    elif is_named:
+        raise _refused(
+            "cannot be named inside a task, which has its own state only",
+            "leave out --dag, --run and --task, or run the command outside",
+        )
+    else:
+        from ..channel.client import ChannelClient
+
+        yield _asked_once(ChannelClient(address).call), None
+
+
+@contextlib.contextmanager
+def asset_state(asset: m.AssetAddress, *, needed: str) -> Iterator[tuple[Callable[[Any], Any], Target]]:
+    """Give what answers requests, and the target that stands for the asset.
+
+    Inside a task the asset must be declared; ``needed`` (inlet, outlet) is what the message asks for if it is
+    not.
+    """
+    address = supervisor_address()
+    if address is None:
+        with operator() as ask:
+            yield ask, asset
+    else:
+        from ..channel.client import ChannelClient
+
+        client = ChannelClient(address)
+        yield _asked_once(client.call), _granted(client.context().grants, asset, needed)
+
+
+@contextlib.contextmanager
+def operator() -> Iterator[Callable[[Any], Any]]:
+    """Give what answers an operator's requests. Inside a task that is refused: a task is no operator."""
+    if supervisor_address() is not None:
+        raise InvalidRequestError(
+            what="this command", problem="is for people, and runs inside a task", remedy="run it outside"
+        )
+    from .. import config
+    from ..client.opening import open_client
+    from ..client.store_client import call
+
+    environ = config.process_environment()
+    client = open_client(config.load(environ), environ)
+    claims = m.OperatorClaims(_user_name())
+    try:
+        yield lambda request: call(client, claims, request)
+    finally:
+        client.close()
+
+
+def _asked_once(call: Callable[[Any, str], Any]) -> Callable[[Any], Any]:
+    from ..client.store_client import draw_request_id
+
+    return lambda request: call(request, draw_request_id())
+
+
+def _granted(grants: tuple[m.Grant, ...], asset: m.AssetAddress, needed: str) -> int:
+    for grant in grants:
+        if asset.name in (None, grant.name) and asset.uri in (None, grant.uri):
+            return grant.asset_id
+    raise AssetNotDeclaredError(asset=asset.name or asset.uri, needed=needed)
+
+
+def _user_name() -> str:
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user that has no name
+        return str(os.geteuid())
+
+
+def _refused(problem: str, remedy: str) -> InvalidRequestError:
+    return InvalidRequestError(what="the task", problem=problem, remedy=remedy)

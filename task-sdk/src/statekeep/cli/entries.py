@@ -1,0 +1,153 @@
+"""What `statekeep state` and `statekeep asset` do alike: read, write, delete and list entries."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .._shared.state import messages as m
+from .._shared.state.errors import InvalidRetentionError
+from .._shared.state.retention import parse_retention, to_wire
+from .._shared.state.rules import check_key
+from ..supervisor.saying import say
+from .table import instant, print_json, print_table
+from .values import given_value, json_value, shown_value
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator
+
+    from .._shared.state.messages import Target
+
+    Ask = Callable[[Any], Any]
+
+ABSENT = 1
+
+EXIT_STATUSES = """exit status:
+  0   it is done
+  1   there is no such key
+  64  it was refused; the message says why
+  69  the store or the supervisor does not answer
+  76  the write lost: another version stands
+  77  another try has taken over
+  78  a setting is wrong or the store cannot be used here"""
+
+
+def add_get(parser: ArgumentParser) -> None:
+    """Add what `get` takes."""
+    parser.add_argument("key", metavar="KEY")
+    parser.add_argument("--default", metavar="V", help="print this, and succeed, when there is no such key")
+    parser.add_argument("--raw", action="store_true", help="print a string without its quotes")
+
+
+def add_set(parser: ArgumentParser) -> None:
+    """Add what `set` takes."""
+    parser.add_argument("key", metavar="KEY")
+    parser.add_argument("value", metavar="VALUE", help="JSON; `-` reads it from standard input")
+    parser.add_argument("--string", action="store_true", help="VALUE is plain text, not JSON")
+    parser.add_argument(
+        "--retention", type=_retention, metavar="D", help="how long to keep it: 30d, 12h, never"
+    )
+    condition = parser.add_mutually_exclusive_group()
+    add_if_version(condition)
+    condition.add_argument("--if-absent", action="store_true", help="only if there is no such key")
+
+
+def add_if_version(parser: Any) -> None:
+    """Add the condition that `set` and `delete` take."""
+    parser.add_argument("--if-version", type=int, metavar="N", help="only if this version stands")
+
+
+def add_delete(parser: ArgumentParser) -> None:
+    """Add what `delete` takes."""
+    parser.add_argument("key", metavar="KEY")
+    add_if_version(parser)
+
+
+def add_list(parser: ArgumentParser) -> None:
+    """Add what `list` takes."""
+    parser.add_argument("--prefix", default="", metavar="P", help="only keys that begin with this")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def get(ask: Ask, target: Target, arguments: Namespace) -> int:
+    """Print the value of a key."""
+    check_key(arguments.key)
+    reply = ask(m.Get(arguments.key, target))
+    if isinstance(reply, m.Entry):
+        text = shown_value(reply.value, is_raw=arguments.raw)
+    elif arguments.default is not None:
+        text = arguments.default
+    else:
+        say(f"there is no key {arguments.key!r}")
+        return ABSENT
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def set_(ask: Ask, target: Target, arguments: Namespace, *, apply_now: bool = False) -> int:
+    """Write the value of a key."""
+    check_key(arguments.key)
+    ask(
+        m.Set(
+            arguments.key,
+            given_value(arguments.value, is_string=arguments.string),
+            target,
+            retention=arguments.retention,
+            if_version=arguments.if_version,
+            if_absent=arguments.if_absent,
+            apply_now=apply_now,
+        )
+    )
+    return 0
+
+
+def delete(ask: Ask, target: Target, arguments: Namespace, *, apply_now: bool = False) -> int:
+    """Remove a key; no effect when there is none."""
+    check_key(arguments.key)
+    ask(m.Delete(arguments.key, target, if_version=arguments.if_version, apply_now=apply_now))
+    return 0
+
+
+def list_(ask: Ask, target: Target, arguments: Namespace) -> int:
+    """Print the entries."""
+    entries = list(_all_entries(ask, target, arguments.prefix))
+    if arguments.json:
+        print_json([_document(entry) for entry in entries])
+    else:
+        print_table(("KEY", "VALUE", "VERSION", "UPDATED", "EXPIRES"), (_row(entry) for entry in entries))
+    return 0
+
+
+def _all_entries(ask: Ask, target: Target, prefix: str) -> Iterator[m.Entry]:
+    after = None
+    while True:
+        page = ask(m.ListEntries(target, prefix=prefix, after=after, with_values=True))
+        yield from page.entries
+        after = page.after
+        if after is None:
+            return
+
+
+def _document(entry: m.Entry) -> dict[str, Any]:
+    return {
+        "key": entry.key,
+        "value": json_value(entry.value),
+        "version": entry.version,
+        "updated_at": instant(entry.updated_at),
+        "expires_at": instant(entry.expires_at),
+    }
+
+
+def _row(entry: m.Entry) -> tuple[str, ...]:
+    version = "staged" if entry.version is None else str(entry.version)
+    updated, expires = instant(entry.updated_at) or "-", instant(entry.expires_at) or "-"
+    return entry.key, entry.value.decode(), version, updated, expires
+
+
+def _retention(text: str) -> float | str | None:
+    try:
+        return to_wire(parse_retention(text))
+    except InvalidRetentionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,41 @@
+"""A supervisor as the settings of this process have it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .. import config
+from ..client.opening import lock_directory, open_client
+from .saying import say
+from .supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from .job import Job, Outcome
+
+
+def supervise(job: Job) -> Outcome:
+    """Supervise a job on the configured store, in this process's environment; say on stderr what happens.
+
+    Raises what keeps the store from being opened, ``SettingsError`` included; nothing was started then.
+    """
+    environ = config.process_environment()
+    settings = config.load(environ)
+    supervisor = Supervisor(
+        job,
+        settings.workers,
+        open_client=lambda: open_client(settings, environ),
+        lock_directory=lock_directory(settings, environ),
+        environ=environ,
+        say=say,
+    )
+    return supervisor.run()
+
+
+def python_command(target: str, call_descriptor: int | None = None) -> tuple[str, ...]:
+    """Return the command that calls a Python function in a fresh interpreter, which shares nothing with us.
+
+    ``call_descriptor`` is a file that says how to call it; see ``run_target``.
+    """
+    descriptor = () if call_descriptor is None else (str(call_descriptor),)
+    return (sys.executable, "-c", "from statekeep.run_target import main; main()", target, *descriptor)
