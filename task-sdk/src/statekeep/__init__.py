@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .asset import Asset
     from .context import Context, Fence, current_context
     from .errors import StatekeepError
+    from .in_process import open_task
+    from .tasks import Task, TaskFailedError, TaskOutcome, task
 
 __all__ = [
     "NEVER",
@@ -39,11 +41,16 @@ __all__ = [
     "StateEntry",
     "StateScope",
     "StatekeepError",
+    "Task",
+    "TaskFailedError",
+    "TaskOutcome",
     "TaskScope",
     "TaskStateAccessor",
     "Writer",
     "__version__",
     "current_context",
+    "open_task",
+    "task",
 ]
 
 # A constant, because reading the installed metadata takes 0.04 s; a test compares the two.
@@ -63,10 +70,15 @@ _MODULES = {
     "StateEntry": ".accessors.entries",
     "StateScope": "._shared.state.scope",
     "StatekeepError": ".errors",
+    "Task": ".tasks",
+    "TaskFailedError": ".tasks",
+    "TaskOutcome": ".tasks",
     "TaskScope": "._shared.state.scope",
     "TaskStateAccessor": ".accessors.task_state",
     "Writer": ".accessors.entries",
     "current_context": ".context",
+    "open_task": ".in_process",
+    "task": ".tasks",
 }
 
 

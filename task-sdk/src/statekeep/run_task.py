@@ -37,11 +37,11 @@ def main() -> int:
 
 def _job(descriptor: int) -> Job:
     fields = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))["job"]
-    assets = {
-        side: tuple(AssetAddress(*names) for names in fields.pop(side)) for side in ("inlets", "outlets")
-    }
-    command = python_command(fields.pop("target"), descriptor)
-    return Job(task=TaskAddress(*fields.pop("task")), command=command, **assets, **fields)
+    fields["task"] = TaskAddress(*fields["task"])
+    fields["command"] = python_command(fields.pop("target"), descriptor)
+    for side in ("inlets", "outlets"):
+        fields[side] = tuple(AssetAddress(*names) for names in fields[side])
+    return Job(**fields)
 
 
 if __name__ == "__main__":

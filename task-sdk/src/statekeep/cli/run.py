@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_task_options(parser, required=True)
     asset: dict[str, Any] = {"action": "append", "default": [], "type": asset_address, "metavar": "A"}
     parser.add_argument(
-        "--inlet", **asset, help="an asset that the task reads: a name, a uri (with ://), or name=uri"
+        "--inlet", **asset, help="an asset that it reads: a name, a uri (with ://), or name=uri"
     )
     parser.add_argument("--outlet", **asset, help="an asset that it writes; both may be given several times")
     parser.add_argument(

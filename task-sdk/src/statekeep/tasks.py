@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -187,7 +186,8 @@ def importable_target(function: Callable[..., Any]) -> str:
 
 def _supervise(job: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     """Supervise the job in a process of its own, and return what that reports in the end."""
-    import subprocess
+    import subprocess  # these two are not for the task's own process, which imports this module, too
+    import tempfile
 
     text = _encoded({"job": job, "path": sys.path, "arguments": arguments, "keywords": keywords})
     reading, writing = os.pipe()
