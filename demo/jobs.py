@@ -44,9 +44,9 @@ def watermark_seen(environ: dict[str, str]) -> str:
 
 def commands_to_look_with(store: Path) -> str:
     """The commands that show what was kept."""
-    statekeep, task = os.path.relpath(STATEKEEP), " ".join(TASK)
+    task = " ".join(TASK)
     return f"""\
   export STATEKEEP__DATABASE__URL={store}
-  {statekeep} tries list {task}
-  {statekeep} state list {task}
-  {statekeep} asset history flights day"""
+  {STATEKEEP} tries list {task}
+  {STATEKEEP} state list {task}
+  {STATEKEEP} asset history flights day"""

@@ -95,7 +95,7 @@ def rows(kept: Outcome, forgotten: Outcome) -> Iterator[tuple[str, ...]]:
     """The summary's rows."""
     both = (kept, forgotten)
     yield "times killed", *(f"{o.kills:,}" for o in both)
-    yield "days loaded", *(f"{o.days_begun:,}" for o in both)
+    yield "days begun", *(f"{o.days_begun:,}" for o in both)
     yield "  of these, again", *(f"{o.days_again:,}" for o in both)
     yield "rows in the source", *(f"{o.compared.source_rows:,}" for o in both)
     yield "rows loaded", *(f"{o.compared.loaded_rows:,}" for o in both)

@@ -49,7 +49,7 @@ def test_keep_leaves_the_store_behind_and_names_commands_that_show_it(tmp_path: 
     shown = [line.strip() for line in done.stdout.split("To look at it:")[1].splitlines() if line.strip()]
     assert len(shown) == 4
     script = "\n".join(["set -e", *shown])
-    looked = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    looked = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert looked.returncode == 0, looked.stderr
     assert "2013-01-03" in looked.stdout
     (folder,) = tmp_path.iterdir()
