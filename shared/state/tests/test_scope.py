@@ -54,6 +54,15 @@ def test_equal_scopes_have_equal_hashes_and_different_scopes_are_unequal(
     assert (one == other) == same_fields
 
 
+def test_every_field_of_a_task_scope_counts() -> None:
+    scope = TaskScope("a", "b", "c", 1)
+    for change in ({"dag_id": "x"}, {"run_id": "x"}, {"task_id": "x"}, {"map_index": -1}):
+        other = TaskScope(**{**vars(scope), **change})
+        assert scope != other
+        assert hash(scope) != hash(other)
+        assert scope.ti_id != other.ti_id
+
+
 def test_every_field_of_an_asset_scope_counts() -> None:
     scopes = [
         AssetScope(asset_id=1),

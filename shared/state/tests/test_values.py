@@ -186,6 +186,9 @@ def test_a_value_that_does_not_read_as_the_named_type_is_an_error_that_says_wher
     with pytest.raises(InvalidValueError, match=r"does not read as Record at \$\.count") as caught:
         decode(b'{"count":"secret"}', type=Record)
     assert "secret" not in str(caught.value)
+    with pytest.raises(InvalidValueError, match="does not read as Suit") as caught:
+        decode(b'"secret"', type=Suit)  # msgspec's own message would quote it
+    assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
@@ -202,6 +205,10 @@ class Number(int):
 
 class Color(Enum):
     RED = 1
+
+
+class Suit(Enum):
+    HEARTS = "hearts"
 
 
 class Level(IntEnum):
@@ -365,6 +372,19 @@ def test_what_contains_itself_is_refused_and_not_followed_for_ever() -> None:
 def test_bytes_that_encode_never_writes_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidValueError):
         check_encoded(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"1x", b"1 ", b"[1]]", b"NaN", b"\xff", b"[" * 100_000], ids=lambda d: ascii(d)[:20]
+)
+def test_bytes_that_are_no_json_are_refused_by_decode_too(data: bytes) -> None:
+    with pytest.raises(InvalidValueError, match="is not JSON that can be read back"):
+        decode(data)
+
+
+def test_a_number_of_endless_digits_is_refused_without_converting_it() -> None:
+    with pytest.raises(InvalidValueError):
+        decode(b"9" * (MAX_INT_DIGITS + 1))
 
 
 @given(st.binary() | st.text('[]{}",:0123456789.eE+-truefalsn \\u').map(str.encode))

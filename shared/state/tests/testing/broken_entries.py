@@ -273,6 +273,24 @@ class IgnoresAnUndeclaredAddress(MemoryStateBackend):
     """Does by an asset's id what it does by its name: keeps it in a place where nobody looks."""
 
 
+@caught_by("test_an_asset_is_found_as_declared_and_refused_otherwise")
+class KnowsAssetsByNameOnly(MemoryStateBackend):
+    @staticmethod
+    def address_of(scope: StateScope) -> Address:
+        return (
+            MemoryStateBackend.address_of(scope)
+            if isinstance(scope, TaskScope)
+            else ("asset", str(scope.name))
+        )
+
+
+@caught_by("test_an_asset_is_found_as_declared_and_refused_otherwise")
+class TakesAssetZeroForNone(MemoryStateBackend):
+    def set(self, scope: StateScope, key: str, value: str) -> None:
+        if isinstance(scope, TaskScope) or scope.asset_id or scope.name or scope.uri:
+            super().set(scope, key, value)
+
+
 @caught_by("test_the_scope_of_another_vendored_copy_is_the_same_scope")
 class KnowsItsOwnScopesOnly(MemoryStateBackend):
     @staticmethod

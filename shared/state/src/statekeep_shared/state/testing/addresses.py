@@ -74,10 +74,10 @@ _SCOPES_APART = (
     (TaskScope("\u00e9", "b", "t"), TaskScope("e\u0301", "b", "t")),
     (TaskScope(_LONG_NAME, _LONG_NAME, _LONG_NAME), TaskScope(_LONG_NAME, _LONG_NAME, _LONG_NAME[:-1])),
 )
-_ASSET_SCOPES = {
-    "asset_id": AssetScope(asset_id=1),
-    "name": AssetScope(name="orders"),
-    "uri": AssetScope(uri="s3://warehouse/orders"),
+_ASSETS_BY = {
+    "asset_id": (AssetScope(asset_id=0), AssetScope(asset_id=1)),  # a zero is an id like any other
+    "name": (AssetScope(name="orders"), AssetScope(name="orders2")),
+    "uri": (AssetScope(uri="s3://warehouse/orders"), AssetScope(uri="s3://warehouse/orders2")),
 }
 _REFUSED = ("unsupported", "invalid_request")
 
@@ -143,9 +143,9 @@ class AddressConformance(BackendSuite):
         self, state: BackendUnderTest, address: str
     ) -> None:
         if address in self.capabilities.asset_addresses:
-            self._check_asset_is_found(state)
+            self._check_assets_are_found(state, address)
             return
-        scope = _ASSET_SCOPES[address]
+        scope = _ASSETS_BY[address][1]
         operations: dict[str, Callable[[], object]] = {
             "get": lambda: state.backend.get(scope, "k"),
             "set": lambda: state.set(scope, "k", "1"),
@@ -158,11 +158,14 @@ class AddressConformance(BackendSuite):
                 f"{name}() by an undeclared {address} must be one of {_REFUSED}, not {code}"
             )
 
-    def _check_asset_is_found(self, state: BackendUnderTest) -> None:
-        asset = self.make_asset(state.backend, "orders")
-        state.set(asset, "k", "1")
-        assert state.get(replace(asset), "k") == "1", f"state of {asset} was set and cannot be read"
-        assert self.look(state.backend, asset, "k") == "1", f"the medium does not hold the state of {asset}"
+    def _check_assets_are_found(self, state: BackendUnderTest, address: str) -> None:
+        first, second = (self.make_asset(state.backend, name) for name in ("orders", "orders2"))
+        if getattr(first, address) is None:  # declared beside the address that make_asset() chose
+            first, second = _ASSETS_BY[address]
+        state.set(first, "k", "1")
+        assert state.get(replace(first), "k") == "1", f"state of {first} was set and cannot be read"
+        assert self.look(state.backend, first, "k") == "1", f"the medium does not hold the state of {first}"
+        assert state.get(second, "k") is None, f"state of {first} was read as that of {second}"
 
     def test_the_scope_of_another_vendored_copy_is_the_same_scope(self, state: BackendUnderTest) -> None:
         asset = self.make_asset(state.backend, "orders")
