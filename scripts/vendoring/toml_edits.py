@@ -1,9 +1,13 @@
 """Edits of pyproject files that keep their comments and order; kept in memory until all are made."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import Table
+
+FEWEST_ALIKE = 6  # characters; fewer say nothing of what two strings are
 
 Value = str | list[str] | dict[str, bool]
 
@@ -30,12 +34,13 @@ class TomlEdits:
         return table
 
     def append(self, place: str, keys: tuple[str, ...], value: str) -> None:
-        """Add a string at the end of a list, made when it is not there; a second time changes nothing."""
+        """Add a string to a list, behind its like or at the end; a second time changes nothing."""
         table = self._table(place, keys[:-1])
         if keys[-1] not in table:
             table[keys[-1]] = tomlkit.array()
-        if value not in table[keys[-1]]:
-            table[keys[-1]].append(value)
+        items = table[keys[-1]]
+        if value not in items:
+            items.insert(_position(items, value), value)
 
     def remove_item(self, place: str, keys: tuple[str, ...], value: str) -> None:
         """Take a string out of a list, every time that it stands there."""
@@ -52,7 +57,12 @@ class TomlEdits:
 
     def put(self, place: str, keys: tuple[str, ...], value: Value) -> None:
         """Set the value at a path of keys."""
-        self._table(place, keys[:-1])[keys[-1]] = _item(value)
+        table = self._table(place, keys[:-1])
+        is_table = isinstance(table, Table)
+        trailing = _taken_from_end(table) if is_table else []
+        table[keys[-1]] = _item(value)
+        if is_table:
+            table.value.body.extend(trailing)
 
     def remove(self, place: str, keys: tuple[str, ...]) -> None:
         """Take away the value at a path of keys, if it is there."""
@@ -63,6 +73,28 @@ class TomlEdits:
         for place, document in self._documents.items():
             (self._root / place).write_text(tomlkit.dumps(document), encoding="utf-8")
         self._documents.clear()
+
+
+def _position(items: list[str], value: str) -> int:
+    """Behind the last of those that begin most like `value`, so that lists stay in their groups."""
+    alike = [_characters_alike(item, value) for item in items]
+    most = max(alike, default=0)
+    if most < FEWEST_ALIKE:
+        return len(items)
+    return len(alike) - alike[::-1].index(most)
+
+
+def _characters_alike(one: str, other: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _taken_from_end(table: Table) -> list[Any]:
+    """The blank lines and comments at a table's end, which belong to what follows it."""
+    body: list[Any] = table.value.body
+    kept = max((number for number, (key, _) in enumerate(body, 1) if key is not None), default=0)
+    taken = body[kept:]
+    del body[kept:]
+    return taken
 
 
 def _item(value: Value) -> Any:

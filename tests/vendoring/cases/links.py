@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vendoring.faults import FaultKind
 
-from tests.vendoring.planted import LINK, SOURCE, Plant, Planted, adds, in_turn, removes
+from tests.vendoring.planted import COPY, LINK, SOURCE, Plant, Planted, adds, in_turn, removes
 
 TARGET = f"../../../../{SOURCE}"
 
@@ -64,6 +64,12 @@ CASES = {
     ),
     "a real folder, equal to the source, where the link belongs": Planted(
         FaultKind.LINK_IS_FOLDER, LINK, _is_a_folder, mended=True
+    ),
+    "a real folder, equal to a source that git has not seen, where the link belongs": Planted(
+        FaultKind.LINK_IS_FOLDER,
+        LINK,
+        in_turn(adds(f"{SOURCE}/new.py", "x = 1\n"), adds(f"{COPY}/new.py", "x = 1\n"), _is_a_folder),
+        mended=True,
     ),
     "a real folder that is behind the source": Planted(
         FaultKind.LINK_IS_FOLDER,
