@@ -1,0 +1,211 @@
+"""The sweep: it removes what is gone already, in small batches, and nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from statekeep_core import retention
+from statekeep_core._shared.state import errors
+from statekeep_core._shared.state import messages as m
+from statekeep_core.execution_api.policy import Work
+from statekeep_core.retention import Swept
+
+from core.tests.conftest import TASK, WORKER, Client, MovedClock
+
+DAY_SECONDS = 86_400
+FLIGHTS = m.AssetAddress("flights")
+OPERATOR = m.OperatorClaims("ann")
+
+
+class CountedStore:
+    """A store that counts transactions and can be interrupted before one."""
+
+    def __init__(self, client: Client, stop_before: int | None = None) -> None:
+        self._store = client.store
+        self._stop_before = stop_before
+        self.transactions = 0
+
+    def transact(self, operation: Callable[[Work], Any]) -> Any:
+        if self.transactions == self._stop_before:
+            raise KeyboardInterrupt
+        self.transactions += 1
+        return self._store.transact(operation)
+
+
+def fill(client: Client, claims: m.TryClaims, count: int, **options: Any) -> None:
+    for start in range(0, count, 1_000):
+        keys = range(start, min(start + 1_000, count))
+        client.ask(claims, m.Batch(tuple(m.Set(f"{key:06}", b"1", **options) for key in keys)))
+
+
+def rows_in(client: Client, table: str) -> int:
+    [(count,)] = client.store._connection.execute(f"SELECT count(*) FROM {table}")
+    return int(count)
+
+
+def sweep(client: Client) -> Swept:
+    return retention.sweep(client.store)
+
+
+def test_a_sweep_of_nothing_is_short(client: Client) -> None:
+    fill(client, client.start(), 100)
+    store = CountedStore(client)
+    assert retention.sweep(store) == Swept()
+    assert store.transactions <= 5
+
+
+def test_entries_go_when_their_own_retention_is_over(client: Client, clock: MovedClock) -> None:
+    claims = client.start()
+    fill(client, claims, 2_500, retention=10)
+    client.ask(claims, m.Set("kept", b"1", retention=11))
+    clock.wall_us += 9_999_999
+    assert sweep(client) == Swept()
+    clock.wall_us += 1
+    assert sweep(client) == Swept(task_entries=2_500)
+    assert rows_in(client, "task_entries") == 1
+
+
+def test_entries_go_when_their_instances_default_is_over(client: Client, clock: MovedClock) -> None:
+    done, failed, running = (client.start(TASK._replace(task_id=name)) for name in ("done", "failed", "runs"))
+    for claims, count in ((done, 2_500), (failed, 10), (running, 10)):
+        fill(client, claims, count)
+        client.ask(claims, m.Set("for ever", b"1", retention="never"))
+    client.ask(done, m.Finish(True))
+    client.ask(failed, m.Finish(False))
+    clock.advance(30 * DAY_SECONDS)
+    assert sweep(client) == Swept(task_entries=2_500)
+    clock.advance(335 * DAY_SECONDS - 1)
+    assert sweep(client) == Swept()
+    client.ask(running, m.Heartbeat())
+    clock.advance(1)
+    assert sweep(client) == Swept(task_entries=10)
+    assert rows_in(client, "task_entries") == 13
+
+
+def test_many_instances_are_walked_in_batches(client: Client, clock: MovedClock) -> None:
+    tasks = [TASK._replace(map_index=index) for index in range(1_100)]
+    client.ask_together(*[(OPERATOR, m.Set("k", b"1", task)) for task in tasks])
+    client.ask(OPERATOR, m.Set("kept", b"1", TASK._replace(map_index=500), retention="never"))
+    clock.advance(365 * DAY_SECONDS)
+    assert sweep(client) == Swept(task_entries=1_100)
+    assert rows_in(client, "task_entries") == 1
+
+
+def test_a_batch_is_bounded_and_an_interrupted_sweep_goes_on(client: Client, clock: MovedClock) -> None:
+    fill(client, client.start(), 3_500, retention=1)
+    clock.advance(1)
+    with pytest.raises(KeyboardInterrupt):
+        retention.sweep(CountedStore(client, stop_before=2))
+    assert rows_in(client, "task_entries") == 1_500
+    assert sweep(client) == Swept(task_entries=1_500)
+
+
+def test_a_swept_asset_entry_leaves_a_row_in_the_history(client: Client, clock: MovedClock) -> None:
+    started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
+    claims = m.TryClaims(started.instance_id, 1)
+    asset_id = started.grants[0].asset_id
+    version = client.ask(claims, m.Set("k", b"1", asset_id, retention=1, apply_now=True)).version
+    client.ask(claims, m.Set("w", b"1", asset_id, apply_now=True))
+    clock.advance(1)
+    assert sweep(client) == Swept(asset_entries=1)
+    swept, written = client.ask(OPERATOR, m.ListHistory(FLIGHTS, "k")).changes
+    assert (swept.change, swept.value, swept.writer) == ("sweep", None, m.Writer("sweep"))
+    assert swept.version > version == written.version
+    assert [entry.key for entry in client.ask(OPERATOR, m.ListEntries(FLIGHTS)).entries] == ["w"]
+
+
+def test_a_watermark_outlives_every_sweep(client: Client, clock: MovedClock) -> None:
+    started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
+    claims = m.TryClaims(started.instance_id, 1)
+    client.ask(claims, m.Set("w", b"1", started.grants[0].asset_id))
+    client.ask(claims, m.Finish(True))
+    clock.advance(3_650 * DAY_SECONDS)
+    assert sweep(client).asset_entries == 0
+    assert client.ask(OPERATOR, m.Get("w", FLIGHTS)).value == b"1"
+
+
+# --- orphans ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def orphan(client: Client) -> int:
+    """A deactivated asset with 1,200 entries."""
+    started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
+    claims = m.TryClaims(started.instance_id, 1)
+    asset_id: int = started.grants[0].asset_id
+    fill(client, claims, 1_200, target=asset_id, apply_now=True)
+    client.ask(OPERATOR, m.Deactivate(FLIGHTS))
+    return asset_id
+
+
+def test_an_orphan_can_be_restored_until_its_grace_is_over(
+    client: Client, orphan: int, clock: MovedClock
+) -> None:
+    clock.advance(30 * DAY_SECONDS - 1)
+    assert sweep(client).asset_entries == 0
+    client.ask(OPERATOR, m.Restore(FLIGHTS))
+    clock.advance(DAY_SECONDS)
+    assert sweep(client).asset_entries == 0
+    assert rows_in(client, "asset_entries") == 1_200
+
+
+def test_an_orphan_is_swept_after_its_grace(client: Client, orphan: int, clock: MovedClock) -> None:
+    clock.advance(30 * DAY_SECONDS)
+    assert sweep(client).asset_entries == 1_200
+    assert rows_in(client, "asset_entries") == 0
+    assert rows_in(client, "asset_history WHERE change = 'sweep'") == 1_200
+    assert rows_in(client, "asset_history WHERE value IS NOT NULL") == 0
+    with pytest.raises(errors.NotFoundError):
+        client.ask(OPERATOR, m.Restore(FLIGHTS))
+    assert sweep(client) == Swept()
+    # The name is free: no state is left that anybody could want back.
+    again = client.ask(WORKER, m.Start(TASK._replace(task_id="next"), outlets=(FLIGHTS,)))
+    assert again.grants[0].asset_id != orphan
+
+
+def test_no_grace_means_that_nobody_sweeps(make_client: Callable[..., Client], clock: MovedClock) -> None:
+    client = make_client(orphan_grace_us=0)
+    started = client.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
+    claims = m.TryClaims(started.instance_id, 1)
+    client.ask(claims, m.Set("w", b"1", started.grants[0].asset_id, apply_now=True))
+    client.ask(OPERATOR, m.Deactivate(FLIGHTS))
+    clock.advance(10_000 * DAY_SECONDS)
+    assert sweep(client).asset_entries == 0
+
+
+# --- the request log -------------------------------------------------------------------------------------
+
+
+def test_requests_are_remembered_for_a_day_after_their_try(client: Client, clock: MovedClock) -> None:
+    claims = client.start()
+    first = client.ask(claims, m.Increment("n", b"1"), "id-1")
+    clock.advance(3 * DAY_SECONDS)
+    client.ask(claims, m.Heartbeat())
+    assert sweep(client).requests == 0
+    client.ask(claims, m.Finish(True), "id-2")
+    clock.advance(DAY_SECONDS - 1)
+    assert sweep(client).requests == 0
+    assert client.ask(claims, m.Increment("n", b"1"), "id-1") == first
+    clock.advance(1)
+    assert sweep(client).requests == 2
+    with pytest.raises(errors.TryFinishedError):
+        client.ask(claims, m.Increment("n", b"1"), "id-1")
+
+
+def test_an_operators_requests_are_remembered_for_a_day(client: Client, clock: MovedClock) -> None:
+    client.ask(OPERATOR, m.Increment("n", b"1", TASK), "id-1")
+    clock.advance(DAY_SECONDS - 1)
+    assert sweep(client).requests == 0
+    clock.advance(1)
+    assert sweep(client).requests == 1
+
+
+def test_a_long_log_of_a_running_try_hides_nothing_behind_it(client: Client, clock: MovedClock) -> None:
+    claims = client.start()
+    client.ask_together(*[(claims, m.Increment("n", b"1"), f"id-{n}") for n in range(1_500)])
+    clock.advance(1)
+    client.ask(OPERATOR, m.Increment("n", b"1", TASK._replace(task_id="other")), "id")
+    clock.advance(2 * DAY_SECONDS)
+    client.ask(claims, m.Heartbeat())
+    assert sweep(client).requests == 1
+    assert rows_in(client, "request_log") == 1_500
