@@ -14,7 +14,7 @@ def load(folder: str, database: str) -> None:
     checkpoint = context.task_state  # this run's own memory: how far it has come
     watermark = context.asset_state[FLIGHTS]  # what others see: moves when this run has succeeded
 
-    done = checkpoint.get("day") or watermark.get("day", "")
+    done = checkpoint.get("day", watermark.get("day", ""))
     with duckdb.connect(database) as warehouse:
         for file in sorted(Path(folder).glob("*.parquet")):
             day = file.stem
