@@ -22,7 +22,8 @@ def load(folder: str, database: str) -> None:
                 print(day, flush=True)
                 load_day(warehouse, day, file)
                 checkpoint.set("day", day)
-                watermark.set_max("day", day)
+                done = day
+    watermark.set_max("day", done)
 
 
 def load_day(warehouse: duckdb.DuckDBPyConnection, day: str, file: Path) -> None:
