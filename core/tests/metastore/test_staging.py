@@ -1,0 +1,127 @@
+"""Staged operations in the tables: folded, counted, applied in order, dropped."""
+
+import pytest
+from statekeep_core._shared.state.errors import AssetInactiveError, ConflictError
+from statekeep_core._shared.state.messages import AssetAddress, Writer
+from statekeep_core.metastore import asset_entries, asset_history, assets, staging
+from statekeep_core.metastore.asset_entries import Ledger
+from statekeep_core.metastore.operation import Operation
+from statekeep_core.metastore.staging import TryKey
+from statekeep_core.metastore.stamp import Stamp
+from statekeep_core.metastore.transaction import Transaction
+
+WRITER = Writer("try:ti-1:1")
+
+
+@pytest.fixture
+def of_try(instance_id: int) -> TryKey:
+    return TryKey(instance_id, 1)
+
+
+def kinds(tx: Transaction) -> list[tuple[object, ...]]:
+    return tx.rows("SELECT key, operation, value FROM staged_operations ORDER BY position")
+
+
+def counters(tx: Transaction) -> tuple[object, ...] | None:
+    return tx.row("SELECT staged_operations, staged_bytes FROM tries")
+
+
+def apply(tx: Transaction, of_try: TryKey) -> int:
+    return staging.apply(tx, *of_try, WRITER, 20)
+
+
+def test_operations_are_folded_into_the_last_of_their_key(
+    tx: Transaction, of_try: TryKey, asset_id: int
+) -> None:
+    for operation in (
+        Operation("a", "increment", b"1"),
+        Operation("b", "set", b"1"),
+        Operation("a", "increment", b"2"),
+        Operation("b", "increment", b"4"),
+    ):
+        staging.stage(tx, of_try, asset_id, operation)
+    assert kinds(tx) == [("a", "increment", b"3"), ("b", "set", b"5")]
+    assert counters(tx) == (4, 8)
+
+
+def test_nothing_is_folded_across_a_clear_or_an_asset(tx: Transaction, of_try: TryKey, asset_id: int) -> None:
+    other = assets.declare(tx, AssetAddress("other"), new_asset=False).asset_id
+    staging.stage(tx, of_try, asset_id, Operation("a", "set", b"1"))
+    staging.stage(tx, of_try, other, Operation("a", "set", b"2"))
+    staging.stage(tx, of_try, asset_id, Operation(None, "clear"))
+    staging.stage(tx, of_try, asset_id, Operation("a", "set", b"3"))
+    assert [row[2] for row in kinds(tx)] == [b"1", b"2", None, b"3"]
+
+
+def test_a_condition_is_kept_apart_from_what_went_before(
+    tx: Transaction, of_try: TryKey, asset_id: int
+) -> None:
+    staging.stage(tx, of_try, asset_id, Operation("a", "set_max", b"1"))
+    staging.stage(tx, of_try, asset_id, Operation("a", "set", b"2", if_version=1))
+    assert len(kinds(tx)) == 2
+    with pytest.raises(ConflictError):
+        apply(tx, of_try)
+
+
+def test_applying_counts_what_was_asked_and_leaves_one_version_per_key(
+    tx: Transaction, of_try: TryKey, asset_id: int
+) -> None:
+    for key in ("a", "b", "a", "a"):
+        staging.stage(tx, of_try, asset_id, Operation(key, "increment", b"0.5"))
+    assert apply(tx, of_try) == 4
+    found = {key: asset_entries.get(tx, asset_id, key) for key in ("a", "b")}
+    assert {key: entry and entry.value for key, entry in found.items()} == {"a": b"1.5", "b": b"0.5"}
+    assert [change.key for change in asset_history.newest(tx, asset_id, None, 10)] == ["b", "a"]
+
+
+def test_one_inactive_asset_stops_them_all(tx: Transaction, of_try: TryKey, asset_id: int) -> None:
+    other = assets.declare(tx, AssetAddress("other"), new_asset=False).asset_id
+    staging.stage(tx, of_try, other, Operation("a", "set", b"1"))
+    staging.stage(tx, of_try, asset_id, Operation("a", "set", b"1"))
+    assets.deactivate(tx, other)
+    with pytest.raises(AssetInactiveError, match="other"), tx.savepoint():
+        apply(tx, of_try)
+    assert asset_entries.get(tx, asset_id, "a") is None
+
+
+def test_a_clear_takes_what_others_wrote_before_the_try_finished(
+    tx: Transaction, of_try: TryKey, asset_id: int
+) -> None:
+    staging.stage(tx, of_try, asset_id, Operation(None, "clear"))
+    staging.stage(tx, of_try, asset_id, Operation("mine", "set", b"1"))
+    asset_entries.put(tx, Ledger(asset_id, Stamp("operator:ann"), 20), "theirs", b"1", None)
+    apply(tx, of_try)
+    assert asset_entries.keys(tx, asset_id) == ["mine"]
+    changes = asset_history.newest(tx, asset_id, "theirs", 10)
+    assert [(change.change, change.writer and change.writer.principal) for change in changes] == [
+        ("clear", "try:ti-1:1"),
+        ("set", "operator:ann"),
+    ]
+
+
+def test_dropping_forgets_operations_and_counters(tx: Transaction, of_try: TryKey, asset_id: int) -> None:
+    staging.stage(tx, of_try, asset_id, Operation("a", "set", b"1"))
+    assert staging.has_any(tx, of_try, asset_id)
+    staging.drop(tx, *of_try)
+    assert not staging.has_any(tx, of_try, asset_id)
+    assert counters(tx) == (0, 0)
+    assert apply(tx, of_try) == 0
+
+
+@pytest.mark.parametrize(
+    ("staged", "asked", "expected"),
+    [
+        (Operation("a", "set", b"1"), "a", True),
+        (Operation("a", "set", b"1"), "b", False),
+        (Operation("a", "set", b"1"), None, True),
+        (Operation(None, "clear"), "b", True),
+        (Operation(None, "clear"), None, True),
+    ],
+)
+def test_a_key_is_taken_by_its_own_operations_and_by_a_clear(
+    tx: Transaction, of_try: TryKey, asset_id: int, staged: Operation, asked: str | None, expected: bool
+) -> None:
+    staging.stage(tx, of_try, asset_id, staged)
+    assert staging.has_any(tx, of_try, asset_id, asked) is expected
+    assert not staging.has_any(tx, of_try._replace(try_number=2), asset_id, asked)
+    assert not staging.has_any(tx, of_try, asset_id + 1, asked)
