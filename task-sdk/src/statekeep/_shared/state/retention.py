@@ -7,6 +7,7 @@ resolved by the store's clock, so nobody else's clock matters.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 
 from .errors import InvalidRetentionError
 
@@ -26,7 +27,7 @@ _DAY_SECONDS = 86_400
 MAX_RETENTION_SECONDS = 36_525 * _DAY_SECONDS
 MIN_RETENTION_SECONDS = 0.001
 
-_UNIT_SECONDS = {"d": _DAY_SECONDS, "h": 3_600, "m": 60, "s": 1}
+_UNIT_SECONDS = MappingProxyType({"d": _DAY_SECONDS, "h": 3_600, "m": 60, "s": 1})
 _DURATION = re.compile(r"(\d{1,12})([dhms])", re.ASCII)
 _REMEDY = "give a timedelta from 1 millisecond to 36,525 days, NEVER, or None for the store's default"
 _TEXT_REMEDY = "give a duration such as 30d, 12h, 15m or 90s, or never"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,11 +75,13 @@ _SCOPES_APART = (
     (TaskScope("\u00e9", "b", "t"), TaskScope("e\u0301", "b", "t")),
     (TaskScope(_LONG_NAME, _LONG_NAME, _LONG_NAME), TaskScope(_LONG_NAME, _LONG_NAME, _LONG_NAME[:-1])),
 )
-_ASSETS_BY = {
-    "asset_id": (AssetScope(asset_id=0), AssetScope(asset_id=1)),  # a zero is an id like any other
-    "name": (AssetScope(name="orders"), AssetScope(name="orders2")),
-    "uri": (AssetScope(uri="s3://warehouse/orders"), AssetScope(uri="s3://warehouse/orders2")),
-}
+_ASSETS_BY = MappingProxyType(
+    {
+        "asset_id": (AssetScope(asset_id=0), AssetScope(asset_id=1)),  # a zero is an id like any other
+        "name": (AssetScope(name="orders"), AssetScope(name="orders2")),
+        "uri": (AssetScope(uri="s3://warehouse/orders"), AssetScope(uri="s3://warehouse/orders2")),
+    }
+)
 _REFUSED = ("unsupported", "invalid_request")
 
 

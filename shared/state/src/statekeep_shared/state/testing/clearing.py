@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from ..scope import StateScope
     from .suite import BackendUnderTest
 
-_MAPPED = [replace(TASK, map_index=index) for index in (0, 1, 10)]
+_MAPPED = tuple(replace(TASK, map_index=index) for index in (0, 1, 10))
 # Scopes that a filter by prefix or pattern takes for TASK's.
-_NEIGHBOURS = [
+_NEIGHBOURS = (
     replace(TASK, dag_id="sales2"),
     replace(TASK, dag_id="SALES"),
     replace(TASK, run_id="2026-01-0"),
     replace(TASK, run_id="2026-01-01T00"),
     replace(TASK, task_id="loa"),
     replace(TASK, task_id="load.sub"),
-]
-_PATTERNS = [replace(TASK, task_id=name) for name in ("l%", "l___", "l*", "l.*")]
+)
+_PATTERNS = tuple(replace(TASK, task_id=name) for name in ("l%", "l___", "l*", "l.*"))
 
 
 class ClearConformance(BackendSuite):

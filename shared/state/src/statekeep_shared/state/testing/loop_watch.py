@@ -8,6 +8,7 @@ itself made it.
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ _FILE_CALLS = """
     open read write pread pwrite fsync fdatasync replace rename unlink remove link mkdir rmdir stat lstat
     listdir scandir truncate ftruncate waitpid
 """
-_BLOCKING_NAMES = {
-    "posix": frozenset(_FILE_CALLS.split()),
-    "_socket": frozenset({"getaddrinfo", "gethostbyname"}),
-    "socket": frozenset({"accept", "connect", "recv", "recv_into", "recvfrom", "send", "sendall", "sendto"}),
-    "time": frozenset({"sleep"}),
-    "_thread": frozenset({"acquire"}),
-}
+_BLOCKING_NAMES = MappingProxyType(
+    {
+        "posix": frozenset(_FILE_CALLS.split()),
+        "_socket": frozenset({"getaddrinfo", "gethostbyname"}),
+        "socket": frozenset(
+            {"accept", "connect", "recv", "recv_into", "recvfrom", "send", "sendall", "sendto"}
+        ),
+        "time": frozenset({"sleep"}),
+        "_thread": frozenset({"acquire"}),
+    }
+)
 
 
 class LoopWatch:
@@ -42,11 +47,11 @@ class LoopWatch:
 
     def __enter__(self) -> Self:
         self._previous = sys.getprofile()
-        sys.setprofile(self._note)
+        sys.setprofile(self._note)  # process-wide: no, of this thread, and only while the watch is open
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._previous)
+        sys.setprofile(self._previous)  # process-wide: no, it puts back what was there
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code in self._halves:

@@ -25,6 +25,6 @@ def second_copy() -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {package} a second time")
     copy = module_from_spec(spec)
-    sys.modules[SECOND_COPY_NAME] = copy
+    sys.modules[SECOND_COPY_NAME] = copy  # process-wide: as every import is
     spec.loader.exec_module(copy)
     return copy
