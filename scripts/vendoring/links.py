@@ -47,7 +47,7 @@ class _Link:
         else:
             yield self._fault(FaultKind.LINK_MISSING, "the link is missing", self._relink)
         staged = self.repository.index.get(self.place)
-        inside = any(path.startswith(f"{self.place}/") for path in self.repository.index)
+        inside = self.repository.has_staged_below(self.place)
         if inside or (staged is not None and staged.mode != LINK_MODE):
             wrong = "git's index holds files here where the link belongs"
             remedy = f"`git rm -r --cached {self.place}`, --fix, then `git add {self.place}`"

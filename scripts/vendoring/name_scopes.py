@@ -1,7 +1,7 @@
 """Which names a module binds, what its imports mean, and which names a function has for itself."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -11,7 +11,8 @@ class ModuleNames:
     """The names at the top of a module: `bound` by any means, `imported` by an import anywhere in it."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self._meanings = dict(_import_meanings(tree))
+        self.nodes = tuple(ast.walk(tree))  # walked once, read by every rule
+        self._meanings = dict(_import_meanings(self.nodes))
         self.imported = frozenset(self._meanings)
         self.bound = frozenset(_bound_by(tree)) | self.imported
 
@@ -69,8 +70,8 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
             yield from _same_scope(child)
 
 
-def _import_meanings(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
+def _import_meanings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top = alias.name.partition(".")[0]

@@ -46,8 +46,8 @@ def process_state_faults(place: str, tree: ast.Module, source: str) -> Iterator[
     names = ModuleNames(tree)
     found = {
         *_mutable_bindings(tree.body),
-        *_memoizers(tree, names),
-        *_uses(tree, names),
+        *_memoizers(names),
+        *_uses(names),
         *_mutations(tree, names),
     }
     for kind, line, wrong in sorted(found, key=lambda item: item[1:]):
@@ -95,9 +95,9 @@ def _is_mutable(value: ast.expr) -> bool:
     return False
 
 
-def _memoizers(tree: ast.Module, names: ModuleNames) -> Iterator[_Found]:
+def _memoizers(names: ModuleNames) -> Iterator[_Found]:
     """A memo without arguments is a single object for the process, in the clothes of a function."""
-    for node in ast.walk(tree):
+    for node in names.nodes:
         if not isinstance(node, ast.FunctionDef) or node.args.args or node.args.kwonlyargs:
             continue
         for decorator in node.decorator_list:
@@ -107,8 +107,8 @@ def _memoizers(tree: ast.Module, names: ModuleNames) -> Iterator[_Found]:
                 yield FaultKind.MODULE_MUTABLE, decorator.lineno, wrong
 
 
-def _uses(tree: ast.Module, names: ModuleNames) -> Iterator[_Found]:
-    for node in ast.walk(tree):
+def _uses(names: ModuleNames) -> Iterator[_Found]:
+    for node in names.nodes:
         if isinstance(node, ast.Global):
             yield FaultKind.GLOBAL_STATEMENT, node.lineno, f"`global {', '.join(node.names)}`"
         elif isinstance(node, ast.Name | ast.Attribute):

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum
 from functools import cached_property
@@ -57,6 +58,15 @@ class Repository:
             mode, blob, _stage = facts.split(" ")
             entries[path] = IndexEntry(mode, blob)
         return entries
+
+    @cached_property
+    def _staged_paths(self) -> list[str]:
+        return sorted(self.index)
+
+    def has_staged_below(self, folder: str) -> bool:
+        """Whether a file below this folder is staged."""
+        position = bisect_left(self._staged_paths, f"{folder}/")
+        return any(path.startswith(f"{folder}/") for path in self._staged_paths[position : position + 1])
 
     @cached_property
     def _hash_name(self) -> str:
