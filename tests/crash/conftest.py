@@ -1,0 +1,50 @@
+"""Places to run jobs in, and how long the random part goes on."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.workplace import Workplace
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--crash-runs", type=int, default=16, help="how many random kills (default: 16)")
+    parser.addoption("--crash-seed", type=int, default=None, help="from which the random kills are drawn")
+
+
+@pytest.fixture(scope="session")
+def crash_runs(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--crash-runs"))
+
+
+@pytest.fixture(scope="session")
+def crash_seed(request: pytest.FixtureRequest) -> int:
+    given = request.config.getoption("--crash-seed")
+    return random.randrange(2**32) if given is None else int(given)
+
+
+@pytest.fixture(scope="module")
+def make_workplace() -> Iterator[Callable[[], Workplace]]:
+    """Makes places that are removed after the module's tests, with every process in them."""
+    places: list[Workplace] = []
+
+    def make() -> Workplace:
+        # Not pytest's folder: with a test's name in it, a socket's path would be too long.
+        places.append(Workplace(Path(tempfile.mkdtemp(prefix="crash-", dir="/tmp"))))
+        return places[-1]
+
+    yield make
+    for place in places:
+        place.close()
+        shutil.rmtree(place.path)
+
+
+@pytest.fixture
+def workplace(make_workplace: Callable[[], Workplace]) -> Workplace:
+    return make_workplace()

@@ -1,0 +1,153 @@
+"""A place of its own for a supervised job: its store, its temporary folder, its ledger, its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state import wire
+from statekeep_core.embedded import EmbeddedStore, open_store
+
+from demo.processes import running_processes
+from tests.crash.job import OUTLET, Work
+from tests.crash.ledger import Glimpse, Ledger, Snapshot, State
+from tests.crash.steps import Kill
+from tests.crash.supervise import TASK, Plan
+
+ROOT = Path(__file__).parents[2]
+# Far more than anything here takes; whoever waits longer has found a fault.
+PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.005
+
+
+class Workplace:
+    """Runs jobs on a store of its own. ``path`` is short, for the sockets, and in every process's arguments."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.store_path = path / "store" / "state.db"
+        self.temporary = path / "tmp"
+        self.temporary.mkdir()
+        self.ledger = Ledger(path / "ledger")
+        self.environ = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("STATEKEEP")},
+            "STATEKEEP_CONFIG": "",
+            "STATEKEEP__DATABASE__URL": f"sqlite:///{self.store_path}",
+            "STATEKEEP__WORKERS__STOP_GRACE_SECONDS": "1",
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        }
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def run(self, work: Work | None = None, kill: Kill | None = None, *, steps: str = "") -> int:
+        """Supervise the job once and return the supervisor's status, negative when a signal ended it."""
+        plan = Plan(str(self.ledger.path), work or Work(), kill, steps)
+        return self.start("-m", "tests.crash.supervise", json.dumps(plan)).wait(PATIENCE_SECONDS)
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[bytes]:
+        """Start a Python process in this place; what it says is added to the file that ``said`` reads."""
+        # No pipe: one that a task's child has inherited would be waited for.
+        with (self.path / "said").open("a") as said:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                env={**self.environ, **environ},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+
+    def start_run(
+        self, command: Sequence[str], *options: str, task: Sequence[str] = TASK, **environ: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `statekeep run` as a user would, with the job's outlet declared."""
+        dag, run, name = task
+        names = ("--dag", dag, "--run", run, "--task", name, "--outlet", OUTLET)
+        return self.start("-m", "statekeep", "run", *names, *options, "--", *command, **environ)
+
+    def job(self, work: Work | None = None) -> tuple[str, ...]:
+        """Return the job as a command."""
+        plan = json.dumps(work or Work())
+        return (sys.executable, "-m", "tests.crash.job", str(self.ledger.path), plan)
+
+    def said(self) -> str:
+        """Return everything that the processes of this place have said so far."""
+        return (self.path / "said").read_text()
+
+    def snapshot(self) -> Snapshot:
+        """Return what an operator sees, and add it to the ledger. No supervisor may be at work."""
+        with closing(open_store(self.store_path)) as store:
+            statuses, task, asset = look(store)
+            staged = store.transact(
+                lambda work: work.tx.rows("SELECT DISTINCT try_number FROM staged_operations")
+            )
+        snapshot = Snapshot(statuses, task, asset, tuple(number for (number,) in staged))
+        self.ledger.append(snapshot)
+        return snapshot
+
+    def observe(self, until: Any) -> int:
+        """Add a glimpse to the ledger again and again until the event is set; return how many."""
+        glimpses = 0
+        with closing(open_store(self.store_path)) as store:
+            while not until.wait(_LOOK_SECONDS):
+                statuses, _task, asset = look(store)
+                self.ledger.append(Glimpse(statuses, asset))
+                glimpses += 1
+        return glimpses
+
+    def processes(self) -> list[int]:
+        """Return the processes that were started here and are alive."""
+        return [pid for pid, arguments in running_processes() if str(self.path) in arguments]
+
+    def left_behind(self) -> list[str]:
+        """Return what is left of the runs here beside the store, once every process has had time to end."""
+        wait_until(lambda: not self.processes())
+        locks = self.store_path.parent / "locks"
+        left = [*self.temporary.iterdir(), *(locks.iterdir() if locks.exists() else ())]
+        return [str(path.relative_to(self.path)) for path in left]
+
+
+def look(store: EmbeddedStore) -> tuple[dict[int, str], State, State]:
+    """Return how the tries stand, and the state of the task and of its outlet, all of one instant."""
+    tries, task, asset = ask(
+        store,
+        m.ListTries(),
+        m.ListEntries(m.TaskAddress(*TASK), with_values=True),
+        m.ListEntries(m.AssetAddress(OUTLET), with_values=True),
+    )
+    # A try is running for the store until it is superseded, whatever became of its lease.
+    statuses = {row.try_number: row.status.replace("lapsed", "running") for row in tries.tries}
+    return statuses, dict(_values(task)), dict(_values(asset))
+
+
+def ask(store: EmbeddedStore, *requests: Any) -> list[Any]:
+    """Ask as an operator and return the replies, refusals included."""
+    claims = wire.to_plain(m.OperatorClaims("observer"))
+    replies = store.handle_group([(claims, "", wire.to_plain(request)) for request in requests])
+    return [wire.from_plain(reply) for reply in replies]
+
+
+def wait_until(is_so: Any) -> None:
+    """Return as soon as ``is_so()``; fail when that takes too long."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < give_up_at, f"still not so after {PATIENCE_SECONDS:g} s"
+        time.sleep(_LOOK_SECONDS)
+
+
+def _values(reply: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(reply, m.Refusal):  # the first try has not come so far as to name the task or the asset
+        assert reply.code == "not_found", reply
+        return
+    for entry in reply.entries:
+        yield entry.key, json.loads(entry.value)
