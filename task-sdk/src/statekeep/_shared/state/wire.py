@@ -10,6 +10,8 @@ new client set); in a reply, unknown fields are ignored.
 
 from __future__ import annotations
 
+from functools import cache
+from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from . import messages
@@ -17,9 +19,9 @@ from .errors import InvalidRequestError, StatekeepError, error_from
 
 Plain = dict[str, Any]
 
-_MESSAGES: dict[str, type[Any]] = {
-    name: cls for name, cls in vars(messages).items() if isinstance(cls, type) and hasattr(cls, "_fields")
-}
+_MESSAGES: MappingProxyType[str, type[Any]] = MappingProxyType(
+    {name: cls for name, cls in vars(messages).items() if isinstance(cls, type) and hasattr(cls, "_fields")}
+)
 
 
 def to_plain(message: Any) -> Plain:
@@ -68,7 +70,7 @@ def _message_value(value: Any, ignore_unknown: bool) -> Any:
 
 
 def _check_types(cls: type[Any], fields: Plain) -> None:
-    allowed = _allowed_types(cls)
+    allowed = _allowed_types(cls)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
     for name, value in fields.items():
         if type(value) not in allowed[name]:
             raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
@@ -76,16 +78,14 @@ def _check_types(cls: type[Any], fields: Plain) -> None:
             raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
 
 
-def _allowed_types(cls: type[Any]) -> dict[str, frozenset[type]]:
-    # Kept on the class itself: the type hints of a message never change, and resolving them is slow.
-    known: dict[str, frozenset[type]] | None = cls.__dict__.get("_allowed_types")
-    if known is None:
-        known = {}
-        for name, hint in get_type_hints(cls).items():
-            known[name] = frozenset(_classes_of(hint))
-            known[name + "[]"] = frozenset(_classes_of(get_args(hint)[0]) if tuple in known[name] else ())
-        cls._allowed_types = known
-    return known
+@cache  # the type hints of a message never change, and resolving them is slow
+@cache  # the type hints of a message never change, and resolving them is slow
+def _allowed_types(cls: type[Any]) -> Mapping[str, frozenset[type]]:
+    allowed: dict[str, frozenset[type]] = {}
+    for name, hint in get_type_hints(cls).items():
+        allowed[name] = frozenset(_classes_of(hint))
+        allowed[name + "[]"] = frozenset(_classes_of(get_args(hint)[0]) if tuple in allowed[name] else ())
+    return MappingProxyType(allowed)
 
 
 def _classes_of(hint: Any) -> list[type]:
