@@ -9,8 +9,8 @@ import pytest
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import wire
 from statekeep_core.embedded import EmbeddedStore, open_store
-from statekeep_core.execution_api.policy import Policy
 from statekeep_core.metastore.clock import Instant
+from statekeep_core.policy import Policy
 
 TASK = m.TaskAddress("flights", "2013", "load")
 WORKER = m.WorkerClaims("here")

@@ -7,7 +7,7 @@ import pytest
 from statekeep_core import retention
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
-from statekeep_core.execution_api.policy import Work
+from statekeep_core.policy import Work
 from statekeep_core.retention import Swept
 
 from core.tests.conftest import TASK, WORKER, Client, MovedClock

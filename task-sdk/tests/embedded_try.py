@@ -12,7 +12,7 @@ from statekeep.channel.client import ChannelClient
 from statekeep.channel.frames import Frame
 from statekeep.context import Context
 from statekeep_core.embedded import open_store
-from statekeep_core.execution_api.policy import Policy
+from statekeep_core.policy import Policy
 
 TASK = messages.TaskAddress("etl", "2026-01-01", "load")
 OUTLET = messages.AssetAddress("orders", "s3://lake/orders")

@@ -13,12 +13,12 @@ from . import __version__, config
 from ._shared.state import wire
 from ._shared.state.errors import InternalFaultError, StatekeepError
 from .execution_api import service
-from .execution_api.policy import DAY_US, Policy, Work
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
 from .metastore.migrate import is_current, migrate, migrations
 from .metastore.transaction import Transaction
 from .metastore.write_lock import WriteLock
+from .policy import DAY_US, Policy, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

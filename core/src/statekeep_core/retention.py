@@ -15,9 +15,9 @@ from .metastore.task_entries import Tenure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .execution_api.policy import Policy, Work
     from .metastore.transaction import Transaction
     from .metastore.tries import InstanceRecord
+    from .policy import Policy, Work
 
 # One transaction of the sweep touches no more rows than this, and writers get their turn after it.
 BATCH_ROWS = 1_000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._shared.state.scope import StateScope
-    from .execution_api.policy import Work
+    from .policy import Work
     from .retention import Store
 
 _Result = TypeVar("_Result")

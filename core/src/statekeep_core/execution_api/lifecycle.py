@@ -24,8 +24,7 @@ from .caller import TryCaller, describe
 
 if TYPE_CHECKING:
     from statekeep_core.metastore.transaction import Transaction
-
-    from .policy import Work
+    from statekeep_core.policy import Work
 
 _LONGEST_LEASE_SECONDS = 86_400
 

@@ -17,8 +17,9 @@ from .state import MAX_PAGE_ROWS, stamp_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statekeep_core.policy import Work
+
     from .caller import OperatorCaller
-    from .policy import Work
 
 
 def rewind(work: Work, caller: OperatorCaller, request: m.Rewind) -> m.Written:

@@ -15,7 +15,7 @@ from .caller import Caller, TryCaller, current_caller, principal_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .policy import Work
+    from statekeep_core.policy import Work
 
 _LONGEST_REQUEST_ID = 64
 

@@ -30,9 +30,10 @@ from .task_state import TaskState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statekeep_core.policy import Work
+
     from .applied_state import State
     from .caller import Caller
-    from .policy import Work
     from .targets import Access
 
 MAX_BATCH_OPERATIONS = 1_000

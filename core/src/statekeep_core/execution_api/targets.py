@@ -24,9 +24,9 @@ from .caller import TryCaller, describe
 if TYPE_CHECKING:
     from statekeep_core._shared.state.messages import Target
     from statekeep_core.metastore.transaction import Transaction
+    from statekeep_core.policy import Work
 
     from .caller import Caller
-    from .policy import Work
 
 
 class Access(NamedTuple):
