@@ -281,3 +281,21 @@ def test_a_loop_in_a_forked_child_connects_anew(start_peer: StartPeer) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     keys = [{frame.message["key"] for frame in connection.frames[1:]} for connection in peer.connections]
     assert keys == [{"before", "after"}, {"child"}]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # only the peer's threads
+def test_an_inherited_loop_does_not_use_its_parents_connection(start_peer: StartPeer) -> None:
+    peer = start_peer(echo_key)
+    client = ChannelClient(peer.address)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(aget(client, "parent"))
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if loop.run_until_complete(aget(client, "child")) == b'"child"' else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    loop.close()
+    keys = [{frame.message["key"] for frame in connection.frames[1:]} for connection in peer.connections]
+    assert keys == [{"parent"}, {"child"}]

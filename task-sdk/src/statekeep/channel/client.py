@@ -32,15 +32,12 @@ class ChannelClient:
         # interrupted, never share one. Taking from and adding to a list needs no lock.
         self._idle: list[Connection] = []
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopConnection] | None = None
-        self._context: messages.Context | None = None
 
     def context(self) -> messages.Context:
-        """Return what the supervisor said of this try; it is asked once per process."""
-        if self._context is None:
-            connection = self._connection()
-            self._idle.append(connection)
-            self._context = connection.context
-        return self._context
+        """Return what the supervisor says of this try when it is greeted."""
+        connection = self._connection()
+        self._idle.append(connection)
+        return connection.context
 
     def call(self, request: Any, request_id: str | None = None) -> Any:
         """Send a request and return the reply; raise the error of a refusal.
