@@ -100,3 +100,14 @@ def test_every_public_class_of_the_module_is_in_the_table() -> None:
         if isinstance(cls, type) and issubclass(cls, StatekeepError) and not name.startswith("_")
     }
     assert public - {StatekeepError, UnrecognizedError} == set(CLASSES)
+
+
+@pytest.mark.parametrize("size_bytes", [None, "many", 1.5])
+def test_a_fact_of_another_type_still_makes_an_error(size_bytes: Any) -> None:
+    error = error_from("value_too_large", {"what": "x", "size_bytes": size_bytes, "limit_bytes": 1})
+    assert error.code == "value_too_large"
+    assert "x" in str(error)
+
+
+def test_a_fact_may_have_any_name() -> None:
+    assert error_from("not_found", {"self": 1, "cls": 2, "what": "it"}).facts["self"] == 1

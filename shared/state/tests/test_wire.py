@@ -172,3 +172,14 @@ def test_a_refusal_is_raised_as_the_readers_own_class() -> None:
 
 def test_a_reply_that_is_no_refusal_is_handed_on() -> None:
     assert raise_if_refused(ENTRY) is ENTRY
+
+
+def test_a_fact_may_be_called_kind() -> None:
+    refusal = m.Refusal("not_found", {"kind": "asset", "what": "it"})
+    assert from_plain(to_plain(refusal)) == refusal
+
+
+@pytest.mark.parametrize("plain", [[], "Get", None, {}, {"kind": 7}, {"kind": {}}])
+def test_what_is_no_message_is_refused_in_words(plain: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="kind"):
+        from_plain(plain)

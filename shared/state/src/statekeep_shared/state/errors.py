@@ -38,9 +38,12 @@ class StatekeepError(Exception):
     retryable: ClassVar[bool] = False
     template: ClassVar[str] = "{problem}"
 
-    def __init__(self, **facts: Fact) -> None:
+    def __init__(self, /, **facts: Fact) -> None:
         self.facts = facts
-        text = self._wording(facts).format_map(_Facts(facts))
+        try:
+            text = self._wording(facts).format_map(_Facts(facts))
+        except (TypeError, ValueError):  # another version gives a fact in another type
+            text = f"{self.code}: {facts}"
         # Any error can be that of one operation in a batch, and without its number nobody knows which.
         if "operation_number" in facts:
             text = f"operation {facts['operation_number']} of the batch: {text}"

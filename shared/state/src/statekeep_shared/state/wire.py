@@ -44,20 +44,22 @@ def from_plain(plain: Plain, *, ignore_unknown: bool = False) -> Any:
     ``ignore_unknown`` is for replies. Raises :class:`InvalidRequestError` that names the message and the
     field when the kind is unknown, a field is missing, unknown or of another type.
     """
-    kind = plain.get("kind")
+    kind = plain.get("kind") if isinstance(plain, dict) else None
     cls = _MESSAGES.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise _malformed("request", f"has the kind {str(kind)[:40]!r}, which this version does not know")
+    allowed = _allowed_types(cls)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
     fields: Plain = {}
     for name, value in plain.items():
         if name in cls._fields:
-            fields[name] = _message_value(value, ignore_unknown)
+            # A field that holds a dict holds the sender's own names, and one of them may be "kind".
+            fields[name] = value if dict in allowed[name] else _message_value(value, ignore_unknown)
         elif name != "kind" and not ignore_unknown:
             raise _malformed(cls.__name__, f"has a field {name[:40]!r}, which this version does not know")
     missing = [name for name in cls._fields if name not in fields and name not in cls._field_defaults]
     if missing:
         raise _malformed(cls.__name__, f"lacks the field {missing[0]!r}")
-    _check_types(cls, fields)
+    _check_types(cls, fields, allowed)
     return cls(**fields)
 
 
@@ -69,8 +71,7 @@ def _message_value(value: Any, ignore_unknown: bool) -> Any:
     return value
 
 
-def _check_types(cls: type[Any], fields: Plain) -> None:
-    allowed = _allowed_types(cls)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
+def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, frozenset[type]]) -> None:
     for name, value in fields.items():
         if type(value) not in allowed[name]:
             raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
