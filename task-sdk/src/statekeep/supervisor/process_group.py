@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import NamedTuple
+
+_ENDED = ("Z", "X")  # zombie, dead
+
+
+class Member(NamedTuple):
+    """A process of a group, and the letter of its state as proc(5) has it."""
+
+    process_id: int
+    state: str
 
 
 def signal_group(group_id: int, signal_number: int) -> None:
@@ -22,23 +32,22 @@ def is_group_alive(group_id: int) -> bool:
         os.killpg(group_id, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    return any(state not in "ZX" for state in _member_states(group_id))
+    members = members_of(group_id)
+    return members is None or any(member.state not in _ENDED for member in members)
 
 
-def _member_states(group_id: int) -> list[str]:
-    """Return the state letters of the group's processes; where nobody says, one that counts as alive."""
+def members_of(group_id: int) -> list[Member] | None:
+    """Return the group's processes, those that have ended included; None where nobody lists them (macOS)."""
     try:
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- ten times faster
+        names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- ten times faster
     except FileNotFoundError:
-        processes = []
-    if not processes:
-        return ["R"]
-    states = []
-    for process in processes:
+        return None
+    members = []
+    for name in names:
         # A process that ended since the listing is none of the living ones.
-        with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 -- as above
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 -- as above
             # The name in parentheses may hold anything; what follows its last one is fixed (proc(5)).
             state, _, group, *_ = file.read().rpartition(b")")[2].split()
             if int(group) == group_id:
-                states.append(state.decode())
-    return states
+                members.append(Member(int(name), state.decode()))
+    return members

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .job import Job
     from .loop import Deadline, Loop
     from .terminal import Terminal
+    from .try_lock import TryLock
 
 # What a finished script left running in its group (a `tee` with the last lines) has so long to end by itself.
 _LINGER_SECONDS = 1.0
@@ -45,6 +46,7 @@ class Place(NamedTuple):
     environ: Mapping[str, str]
     terminal: Terminal
     guardian: Guardian
+    lock: TryLock | None
     socket_directory: Path
     say: Callable[[str], None]
     on_step: Callable[[str], None]
@@ -129,6 +131,8 @@ class SupervisedTry:
 
         def announce(group_id: int) -> None:
             place.guardian.watch(group_id)
+            if place.lock is not None:
+                place.lock.note(group_id, str(place.socket_directory))
             place.terminal.lend(group_id)
 
         self._process = TaskProcess(self._job.command, environ, before_exec=announce)

@@ -108,6 +108,7 @@ class Supervisor:
                     environ=self._environ,
                     terminal=self._terminal,
                     guardian=self._guardian,
+                    lock=starter.lock,
                     socket_directory=path,
                     say=self._say,
                     on_step=self._on_step,

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .._shared.state.errors import StoreUnusableError
+from .leftovers import Trace, decoded, end_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,12 @@ class TryLock:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.descriptor = descriptor
+        self._holder = os.getpid()
+
+    def note(self, group_id: int = 0, socket_directory: str = "") -> None:
+        """Write down who holds the lock, and the task's process group, for whoever finds the file."""
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, Trace(self._holder, group_id, socket_directory).encoded(), 0)
 
     def remove_file(self) -> None:
         """Remove the lock's file, so that none stays for each task that ever ran. The lock stays held.
@@ -44,7 +51,7 @@ class TryLock:
 
 
 def take_lock(path: Path, *, pause: Callable[[float], None] = time.sleep) -> TryLock | None:
-    """Take the lock, or return None while a living process holds it.
+    """Take the lock, or return None while a living process holds it. What is left of an old try is dead then.
 
     When the holder is dead, its guardian is ending what it left behind, and this waits a few seconds for
     that. Raises :class:`StoreUnusableError` when the folder cannot be written.
@@ -55,17 +62,24 @@ def take_lock(path: Path, *, pause: Callable[[float], None] = time.sleep) -> Try
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(descriptor)
+            trace = _trace(descriptor)
             os.close(descriptor)
-            if _is_alive(holder) or time.monotonic() > give_up_at:
+            if _is_alive(trace) or time.monotonic() > give_up_at:
                 return None
             pause(_PAUSE_SECONDS)
         else:
             if _is_file_at(path, descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-                return TryLock(path, descriptor)
+                return _taken(path, descriptor)
             os.close(descriptor)
+
+
+def _taken(path: Path, descriptor: int) -> TryLock:
+    before = _trace(descriptor)
+    if before is not None:
+        end_leftovers(before)
+    lock = TryLock(path, descriptor)
+    lock.note()
+    return lock
 
 
 def _open(path: Path) -> int:
@@ -93,17 +107,16 @@ def _is_file_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _holder(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 32, 0)
-    return int(text) if text.strip().isdigit() else None
+def _trace(descriptor: int) -> Trace | None:
+    return decoded(os.pread(descriptor, 4096, 0))
 
 
-def _is_alive(process_id: int | None) -> bool:
+def _is_alive(trace: Trace | None) -> bool:
     # Nothing written: the holder has had the lock for an instant, or has just let go.
-    if process_id is None:
+    if trace is None:
         return False
     try:
-        os.kill(process_id, 0)
+        os.kill(trace.holder, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
