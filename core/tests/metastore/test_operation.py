@@ -41,11 +41,13 @@ def replayed(base: bytes | None, *steps: Operation) -> tuple[object, ...] | None
 
 
 @given(base=st.none() | values, first=operations, second=operations)
-@example(
-    base=b'"2013-01-01T00:00:00.000000Z"',
+@example(  # by time the second is the greater, by code point the first, and the base lies between them
+    base=b'"2012-12-31T23:15:00.000000Z"',
     first=Operation("k", "set_max", b'"2013-01-01T01:00:00+02:00"'),
     second=Operation("k", "set_max", b'"2013-01-01T00:30:00+01:00"'),
 )
+@example(base=None, first=Operation("k", "increment", b"1"), second=Operation("k", "increment", b"1", 5.0))
+@example(base=None, first=Operation("k", "set", b"5", 5.0), second=Operation("k", "set_max", b"3"))
 @example(base=b"0.1", first=Operation("k", "increment", b"0.2"), second=Operation("k", "increment", b"0.3"))
 def test_folding_changes_nothing(base: bytes | None, first: Operation, second: Operation) -> None:
     one_by_one = replayed(base, first, second)

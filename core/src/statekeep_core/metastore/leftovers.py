@@ -81,7 +81,7 @@ def drop_orphan(tx: Transaction, asset_id: int, limit: int, keep_versions: int) 
     for (key,) in rows:
         asset_entries.remove(tx, Ledger(asset_id, SWEEP, keep_versions), key, "sweep")
     room = limit - len(rows)
-    if room and asset_history.drop_values(tx, asset_id, room) < room:
+    if asset_history.drop_values(tx, asset_id, room) < room:
         tx.run("UPDATE assets SET swept_at = ? WHERE asset_id = ?", (tx.now.wall_us, asset_id))
     return len(rows)
 
