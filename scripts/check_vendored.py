@@ -46,10 +46,11 @@ def _check(root: Path) -> int:
 
 def _fix(root: Path) -> int:
     from vendoring.check import mend_faults
+    from vendoring.toml_edits import UneditableError
 
     try:
         mended, left = mend_faults(root)
-    except (OSError, ImportError) as error:
+    except (OSError, UneditableError) as error:
         print(f"{SUBJECT}: not everything could be mended: {error}", file=sys.stderr)
         return 2
     for fault in mended:

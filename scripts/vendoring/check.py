@@ -45,7 +45,9 @@ def find_faults(root: Path) -> list[VendoringFault]:
 def _of_index_only(
     workspace: Workspace, repository: Repository, on_disk: list[VendoringFault]
 ) -> Iterator[VendoringFault]:
-    """The identity pass, without what the tree on disk says more exactly."""
+    """The identity pass, less what the tree on disk says more exactly; an unpacked archive has no index."""
+    if not repository.is_readable and not (workspace.root / ".git").exists():
+        return
     for fault in identity_faults(repository, _places(workspace)):
         if not any(f"{other.place}/".startswith(f"{fault.place}/") for other in on_disk):
             yield fault

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     MODE_DIFFERS = "mode-differs"
     LINK_INSIDE = "link-inside"
     INDEX_DRIFT = "index-drift"
+    INDEX_UNREADABLE = "index-unreadable"
 
     # the symlink
     LINK_MISSING = "link-missing"

@@ -24,6 +24,9 @@ def identity_faults(repository: Repository, vendored: Iterable[str] = ()) -> Ite
 
     Of the places in `vendored` it is also known that they must be staged when their source is.
     """
+    if not repository.is_readable:
+        wrong, remedy = "git cannot read the index", "run `git status` here and mend what it names"
+        yield VendoringFault(FaultKind.INDEX_UNREADABLE, ".git", wrong, remedy)
     sources, copies, links = _sorted_index(repository.index)
     for place in vendored:
         if posixpath.basename(place) in sources and place not in links:

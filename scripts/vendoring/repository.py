@@ -50,10 +50,19 @@ class Repository:
         return done.stdout
 
     @cached_property
+    def _listed(self) -> str | None:
+        return self._git("ls-files", "--stage", "-z")
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether git answers for this tree; it does not outside a repository, nor for a broken one."""
+        return self._listed is not None
+
+    @cached_property
     def index(self) -> dict[str, IndexEntry]:
         """Every staged path below the root, from one call that reads no file of the tree."""
         entries = {}
-        for line in (self._git("ls-files", "--stage", "-z") or "").split("\0")[:-1]:
+        for line in (self._listed or "").split("\0")[:-1]:
             facts, path = line.split("\t", 1)
             mode, blob, _stage = facts.split(" ")
             entries[path] = IndexEntry(mode, blob)

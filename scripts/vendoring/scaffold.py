@@ -1,7 +1,6 @@
 """A new shared distribution: its files, and its place in the workspace; all of it or nothing."""
 
 import keyword
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +8,15 @@ from pathlib import Path
 
 from vendoring.check import find_faults, mend_faults
 from vendoring.toml_edits import TomlEdits
-from vendoring.workspace import DISTRIBUTION_PREFIX, NAMESPACE, Workspace, read_workspace, strings_at
+from vendoring.workspace import (
+    DISTRIBUTION_PREFIX,
+    MODULE_NAME,
+    NAMESPACE,
+    Workspace,
+    read_workspace,
+    strings_at,
+)
 
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DEFAULT_BUILD_REQUIRES = ["uv_build>=0.13,<0.14"]
 MAX_NAME_CHARACTERS = 40  # the name stands twice in a path, and once in a distribution's name
 
@@ -92,7 +97,7 @@ def _sound_workspace(root: Path) -> Workspace:
 
 def check_name(workspace: Workspace, name: str) -> None:
     """Raise ScaffoldError for a name that is taken, or cannot be folder, module and distribution at once."""
-    if not NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not MODULE_NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ScaffoldError(
             f"{name!r} cannot be a module: lower-case letters, digits and single underscores between them, "
             "a letter first, no keyword of Python"

@@ -1,5 +1,6 @@
 """Edits of pyproject files that keep their comments and order; kept in memory until all are made."""
 
+from collections.abc import MutableMapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,13 @@ from tomlkit.items import Table
 FEWEST_ALIKE = 6  # characters; fewer say nothing of what two strings are
 
 Value = str | list[str] | dict[str, bool]
+
+
+class UneditableError(Exception):
+    """A value that is not of the kind that an edit needs. Nothing of this file was written."""
+
+    def __init__(self, place: str, keys: tuple[str, ...], wanted: str) -> None:
+        super().__init__(f"{place}: {'.'.join(keys)} is no {wanted}; make it one by hand, then run again")
 
 
 class TomlEdits:
@@ -31,26 +39,33 @@ class TomlEdits:
             if key not in table:
                 table[key] = tomlkit.table(is_super_table=position < len(keys) - 1)
             table = table[key]
+            if not isinstance(table, MutableMapping):
+                raise UneditableError(place, keys[: position + 1], "table")
         return table
 
-    def append(self, place: str, keys: tuple[str, ...], value: str) -> None:
-        """Add a string to a list, behind its like or at the end; a second time changes nothing."""
+    def _list(self, place: str, keys: tuple[str, ...]) -> Any:
         table = self._table(place, keys[:-1])
         if keys[-1] not in table:
             table[keys[-1]] = tomlkit.array()
-        items = table[keys[-1]]
+        if not isinstance(table[keys[-1]], list):
+            raise UneditableError(place, keys, "list")
+        return table[keys[-1]]
+
+    def append(self, place: str, keys: tuple[str, ...], value: str) -> None:
+        """Add a string to a list, behind its like or at the end; a second time changes nothing."""
+        items = self._list(place, keys)
         if value not in items:
             items.insert(_position(items, value), value)
 
     def remove_item(self, place: str, keys: tuple[str, ...], value: str) -> None:
         """Take a string out of a list, every time that it stands there."""
-        items = self._table(place, keys)
+        items = self._list(place, keys)
         while value in items:
             items.remove(value)
 
     def remove_repeats(self, place: str, keys: tuple[str, ...]) -> None:
         """Keep the first of equal strings in a list."""
-        items = self._table(place, keys)
+        items = self._list(place, keys)
         for position in range(len(items) - 1, -1, -1):
             if items[position] in list(items)[:position]:
                 del items[position]

@@ -1,5 +1,6 @@
 """The workspace as its pyproject files declare it: the root, the shared distributions, who vendors them."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from vendoring.faults import FaultKind, VendoringFault
 
 NAMESPACE = "statekeep_shared"
 DISTRIBUTION_PREFIX = "statekeep-shared-"
+MODULE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 KEPT_AS = ("copy", "link")
 Table = Mapping[str, Any]
 _UNREADABLE = (FaultKind.PROJECT_UNREADABLE, FaultKind.VENDOR_TABLE_MALFORMED)
@@ -145,6 +147,9 @@ def _note_name(reader: _Reader, project: Table | None) -> None:
 
 def _check_names(reader: _Reader, item: SharedDistribution) -> None:
     place = f"{item.folder}/pyproject.toml"
+    if not MODULE_NAME.fullmatch(item.name):
+        wrong = f"the folder's name {item.name!r} cannot be a module's"
+        reader.add(FaultKind.SHARED_MISNAMED, place, wrong, "rename the folder, with underscores for hyphens")
     expected = {
         "project.name": (at(item.project, "project", "name"), item.distribution),
         "tool.uv.build-backend.module-name": (

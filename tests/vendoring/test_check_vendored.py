@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.vendoring.planted import COPY, SOURCE, adds
+from tests.vendoring.planted import COPY, SOURCE, adds, replaces
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "check_vendored.py"
 SAME = f"{SOURCE}/module_0.py"
@@ -39,6 +39,13 @@ def test_fix_says_what_it_mended_and_ends_with_0(tree: Path) -> None:
 def test_fix_ends_with_1_when_something_is_left(tree: Path) -> None:
     adds(f"{COPY}/module_0.py", "# an edit\n")(tree)
     assert _run("--fix", "--root", tree).returncode == 1
+
+
+def test_fix_says_what_it_cannot_edit_and_ends_with_2(tree: Path) -> None:
+    replaces("pyproject.toml", 'dev = ["statekeep", ', 'dev = "statekeep"  # ["')(tree)
+    done = _run("--fix", "--root", tree)
+    assert done.returncode == 2
+    assert "pyproject.toml: dependency-groups.dev is no list" in done.stderr
 
 
 def test_quick_looks_at_the_index_only(tree: Path) -> None:

@@ -24,6 +24,10 @@ def test_a_clean_index_passes_with_no_file_left_on_disk(tree: Path) -> None:
     assert _places(tree) == []
 
 
+def test_a_folder_outside_git_does_not_pass_for_a_clean_index(tmp_path: Path) -> None:
+    assert _places(tmp_path) == [".git"]
+
+
 def test_an_unstaged_edit_is_not_its_business(tree: Path) -> None:
     adds(f"{SOURCE}/module_0.py", "# an edit\n")(tree)
     assert _places(tree) == []

@@ -37,6 +37,10 @@ def _links_copy(tree: Path) -> None:
     (tree / COPY).symlink_to("../../../../" + SOURCE, target_is_directory=True)
 
 
+def _breaks_index(tree: Path) -> None:
+    (tree / ".git/index").write_bytes(b"garbage")
+
+
 CASES = {
     "a copy that is not there": Planted(FaultKind.COPY_MISSING, COPY, _removes_copy, mended=True),
     "a link where the copy belongs": Planted(FaultKind.COPY_NOT_A_FOLDER, COPY, _links_copy, mended=True),
@@ -109,6 +113,12 @@ CASES = {
         FaultKind.INDEX_DRIFT,
         COPY,
         in_turn(adds(IN_SOURCE, EDIT), adds(IN_COPY, EDIT), _git("add", COPY)),
+        mended=False,
+    ),
+    "an index that git cannot read": Planted(
+        FaultKind.INDEX_UNREADABLE,
+        ".git",
+        _breaks_index,
         mended=False,
     ),
     "a copy that is not staged at all": Planted(

@@ -1,10 +1,20 @@
 """Planted faults of the pyproject files as such, and of the shape of a shared distribution."""
 
+from pathlib import Path
+
 from vendoring.faults import FaultKind
 
-from tests.vendoring.planted import CORE, ROOT, SDK, SOURCE, Planted, adds, removes, replaces
+from tests.vendoring.planted import CORE, ROOT, SDK, SOURCE, Planted, adds, in_turn, removes, replaces
 
 ALPHA = "shared/alpha/pyproject.toml"
+
+
+def _renamed(tree: Path) -> None:
+    write = adds(
+        "shared/with-hyphens/pyproject.toml", (tree / ALPHA).read_text().replace("alpha", "with-hyphens")
+    )
+    in_turn(write, adds("shared/with-hyphens/src/statekeep_shared/with-hyphens/__init__.py", ""))(tree)
+
 
 CASES = {
     "a root that is no TOML": Planted(
@@ -42,6 +52,18 @@ CASES = {
     ),
     "a shared distribution that builds another module": Planted(
         FaultKind.SHARED_MISNAMED, ALPHA, replaces(ALPHA, "statekeep_shared.alpha", "alpha"), mended=False
+    ),
+    "a shared distribution in a folder that is no module's name": Planted(
+        FaultKind.SHARED_MISNAMED,
+        "shared/with-hyphens/pyproject.toml",
+        _renamed,
+        mended=False,
+        beside=(
+            FaultKind.MEMBER_MISSING,
+            FaultKind.SOURCE_MISSING,
+            FaultKind.DEV_GROUP_MISSING,
+            FaultKind.TOOL_PATH_MISSING,
+        ),
     ),
     "a shared distribution without its package": Planted(
         FaultKind.SHARED_SOURCE_MISSING,
