@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return _with_nobody_reading()
-    except Exception as error:
+    except Exception as error:  # status_of knows ours; any other is raised again
         status_or_none = status_of(error)
         if status_or_none is None:
             raise
