@@ -51,7 +51,7 @@ def _resolved(node: ast.ImportFrom, package: str) -> str:
     if not node.level:
         return node.module or ""
     parts = package.split(".")
-    kept = parts[: len(parts) - node.level + 1]
+    kept = parts[: max(0, len(parts) - node.level + 1)]
     return ".".join([*kept, node.module] if node.module else kept) if kept else ""
 
 
