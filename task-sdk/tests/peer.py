@@ -60,11 +60,19 @@ Answer = Callable[[PeerConnection, Frame], None]
 class Peer:
     """Listens on a Unix socket, greets, and hands the other frames to ``answer``; a thread per connection."""
 
-    def __init__(self, path: Path, answer: Answer, *, greeting: Any = CONTEXT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        answer: Answer,
+        *,
+        greeting: Any = CONTEXT,
+        before_greeting: Callable[[], object] = lambda: None,
+    ) -> None:
         self.address = str(path)
         self.connections: list[PeerConnection] = []
         self.answer = answer
         self._greeting = greeting
+        self._before_greeting = before_greeting
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.address)
         self._listener.listen()
@@ -108,6 +116,7 @@ class Peer:
         with contextlib.suppress(OSError):
             for frame in connection.read_frames():
                 if frame.message["kind"] == "Hello":
+                    self._before_greeting()
                     connection.reply(frame, self._greeting)
                 else:
                     self.answer(connection, frame)

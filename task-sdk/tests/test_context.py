@@ -87,6 +87,23 @@ def test_threads_and_event_loops_have_the_same_context(peer: Peer) -> None:
     assert seen[0] is seen[1] is seen[2]
 
 
+def test_threads_that_ask_first_at_once_get_one_and_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_have_asked = threading.Barrier(2, timeout=20)
+    peer = Peer(tmp_path / "slow.sock", echo_key, before_greeting=both_have_asked.wait)
+    monkeypatch.setenv(ADDRESS_VARIABLE, peer.address)
+    seen: list[Context] = []
+    threads = [threading.Thread(target=lambda: seen.append(current_context())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    peer.join()
+    assert len(peer.connections) == 2
+    assert seen[0] is seen[1] is current_context()
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # only the peer's threads
 def test_a_forked_child_has_its_parents_context_and_a_connection_of_its_own(peer: Peer) -> None:
     context = current_context()

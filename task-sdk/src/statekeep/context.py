@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import Any, NamedTuple
 
 from ._shared.state import messages
@@ -119,15 +118,19 @@ def entered(context: Context) -> Iterator[Context]:
         _entered.reset(token)
 
 
-# The one state of this module, and of the process: which tasks are open in it.
+# The state of this module, and of the process: which tasks are open in it, and which one it was started for.
 _entered: ContextVar[Context | None] = ContextVar("statekeep_entered", default=None)
 _open_in_process: list[Context] = []
+_supervised_by_address: dict[str, Context] = {}
 
 
-@cache
 def _supervised(address: str) -> Context:
-    client = ChannelClient(address)
-    return Context(client.context(), client)
+    context = _supervised_by_address.get(address)
+    if context is None:
+        client = ChannelClient(address)
+        # Threads that ask for it at once get one and the same, so that they share what is declared later.
+        context = _supervised_by_address.setdefault(address, Context(client.context(), client))
+    return context
 
 
 def _no_task() -> NoCurrentTaskError:

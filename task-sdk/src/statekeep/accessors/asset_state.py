@@ -136,7 +136,8 @@ class AssetStateAccessor(StateReader):
         """Replace the value of ``key`` by ``fn`` of it (of ``default`` when absent); return the new value.
 
         As task state's ``update``. Staged, it carries the version that it saw, and finishing the try
-        fails with ``ConflictError`` if another one stands by then.
+        fails with ``ConflictError`` if another one stands by then. What this try has staged itself has no
+        version, so threads of one try must not update one staged key at the same time.
         """
         write = flows.update(self._to(commit), key, fn, default, type, retention)
         return run(write, self._transport)
