@@ -1,0 +1,52 @@
+"""The private folder of a supervisor's sockets."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from statekeep._shared.state.errors import UnavailableError
+from statekeep.supervisor.socket_directory import (
+    SocketDirectory,
+    choose_socket_directory,
+    remove_left_behind,
+)
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    return {"TMPDIR": tempfile.mkdtemp(prefix="sk-", dir="/tmp")}
+
+
+def test_the_folder_is_private_and_goes_with_what_is_in_it(environ: dict[str, str]) -> None:
+    path = choose_socket_directory(environ)
+    assert path.parent == Path(environ["TMPDIR"])
+    directory = SocketDirectory(path)
+    (path / "1").write_text("")
+    assert path.stat().st_mode & 0o777 == 0o700
+    directory.remove()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("temporary", ["/" + "x" * 100, "relative", ""])
+def test_where_a_sockets_path_does_not_fit_the_system_folder_is_used(temporary: str) -> None:
+    assert choose_socket_directory({"TMPDIR": temporary}).parent == Path("/tmp")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="missing"):
+        SocketDirectory(tmp_path / "missing" / "statekeep-0-ab")
+
+
+def test_only_folders_whose_supervisor_is_gone_are_removed(environ: dict[str, str]) -> None:
+    alive, own = SocketDirectory(choose_socket_directory(environ)), choose_socket_directory(environ)
+    left = choose_socket_directory(environ)
+    left.mkdir()
+    (left / "alive").write_text("")
+    (left / "1").write_text("")
+    stranger = Path(environ["TMPDIR"]) / "other"
+    stranger.mkdir()
+    remove_left_behind(beside=own)
+    assert sorted(path.name for path in own.parent.iterdir()) == sorted([alive.path.name, "other"])
+    alive.remove()
