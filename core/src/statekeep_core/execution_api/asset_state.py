@@ -82,10 +82,9 @@ class StagedAssetState(State):
 
     def combine(self, operation: Operation) -> Entry:
         key = str(operation.key)
-        replay = Replay(key, self.entry(key))
-        replay.take(operation)
+        Replay(key, self.entry(key)).take(operation)  # refuses what does not go with what the try sees
         staging.stage(self._tx, self._of_try, self._asset_id, operation)
-        seen = replay.entry()
+        seen = self.entry(key)
         if seen is None:
             raise AssertionError(f"an entry stands after {operation.kind}")
         return seen

@@ -52,7 +52,9 @@ class Operation(NamedTuple):
         """Return one operation that does what this and then ``later`` do, or None when there is none.
 
         So a key that is written ten thousand times in a try is replayed in one step, not ten thousand.
-        ``later`` has no condition of its own.
+        ``later`` has no condition of its own. Increments are summed first and then added to what stands,
+        which for floats can differ in the last digit from adding them one by one.
+        Raises :class:`InvalidValueError` when the sum is out of range.
         """
         if later.kind in ("set", "delete"):
             return later._replace(if_version=self.if_version, if_absent=self.if_absent)
@@ -60,19 +62,15 @@ class Operation(NamedTuple):
             return self._then(later)
         if self.kind != later.kind or self.retention != later.retention:
             return None
-        is_order_free = _sums_in_any_order if self.kind == "increment" else _compares_in_any_order
-        return self._replace(value=later.outcome(self.value)) if is_order_free(self, later) else None
+        if self.kind == "set_max" and not _compares_in_any_order(self, later):
+            return None
+        return self._replace(value=later.outcome(self.value))
 
     def _then(self, later: Operation) -> Operation:
         value = later.outcome(self.value)
         if later.kind == "set_max" and value == self.value:
             return self  # what does not raise the entry does not touch its retention
         return self._replace(kind="set", value=value, retention=later.retention)
-
-
-def _sums_in_any_order(*operations: Operation) -> bool:
-    """Return whether all add ints; what a sum of floats is depends on the order of the additions."""
-    return all(type(decode(operation.value or b"")) is int for operation in operations)
 
 
 def _compares_in_any_order(*operations: Operation) -> bool:

@@ -38,14 +38,16 @@ _SELECT = (
     " FROM staged_operations WHERE instance_id = ? AND try_number = ?"
 )
 _OF_ASSET = _SELECT + " AND asset_id = ?"
-_OF_KEY = _OF_ASSET + " AND (key = ? OR key IS NULL)"
-_IN_ORDER = " ORDER BY position"
-_LAST = " ORDER BY position DESC LIMIT 1"
+# '' stands for every key.
+_OF_KEY = _OF_ASSET + " AND key IN (?, '')"
+# The sign keeps SQLite from reading all that the try has staged, in order, instead of looking the key up.
+_IN_ORDER = " ORDER BY +position"
+_LAST = " ORDER BY +position DESC LIMIT 1"
 
 
 def _operation(row: Row) -> Operation:
     _, _, key, kind, value, retention, if_version, if_absent = row
-    return Operation(key, kind, value, load_retention(retention), if_version, bool(if_absent))
+    return Operation(key or None, kind, value, load_retention(retention), if_version, bool(if_absent))
 
 
 def _asset_id(row: Row) -> int:
@@ -64,7 +66,7 @@ def stage(tx: Transaction, of_try: TryKey, asset_id: int, operation: Operation) 
     position = _count(tx, of_try, operation)
     if operation.key is not None and not operation.is_conditional:
         row = tx.row(_OF_KEY + _LAST, (*of_try, asset_id, operation.key))
-        if row is not None and row[2] is not None:
+        if row is not None and row[2]:
             folded = _operation(row).folded_with(operation)
             if folded is not None:
                 _replace(tx, of_try, row[0], folded)
@@ -99,7 +101,7 @@ def _insert(tx: Transaction, of_try: TryKey, position: int, asset_id: int, opera
             *of_try,
             position,
             asset_id,
-            operation.key,
+            operation.key or "",
             operation.kind,
             operation.value,
             dump_retention(operation.retention),

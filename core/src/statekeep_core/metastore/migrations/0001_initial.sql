@@ -111,15 +111,15 @@ CREATE TABLE asset_history (
     PRIMARY KEY (asset_id, key, version)
 ) STRICT;
 
--- Asset writes of a try that has not finished, in order; `key` is NULL for a clear. Operations that together
--- do what one does are kept as one. `retention` is JSON: seconds,
+-- Asset writes of a try that has not finished, in order; operations that together do what one does are kept
+-- as one. `key` is '' for a clear, so that an index finds it beside a key's own. `retention` is JSON: seconds,
 -- "never", or null for the default.
 CREATE TABLE staged_operations (
     instance_id INTEGER NOT NULL,
     try_number INTEGER NOT NULL,
     position INTEGER NOT NULL,
     asset_id INTEGER NOT NULL REFERENCES assets,
-    key TEXT,
+    key TEXT NOT NULL,
     operation TEXT NOT NULL CHECK (operation IN ('set', 'delete', 'clear', 'increment', 'set_max')),
     value BLOB,
     retention TEXT,
