@@ -28,7 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{asked.root} is no folder")
     if asked.quick:
         return _quick(asked.root)
-    return _fix(asked.root) if asked.fix else _check(asked.root)
+    try:
+        return _fix(asked.root) if asked.fix else _check(asked.root)
+    except ModuleNotFoundError as error:
+        parser.error(f"{error.name} is missing; run it in the development environment: uv run {__file__}")
 
 
 def _quick(root: Path) -> int:

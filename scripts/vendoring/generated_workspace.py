@@ -123,7 +123,7 @@ def commit_all(root: Path, subject: str, *, first: bool = False) -> None:
     settings = ("user.name=generated", "user.email=generated@localhost", "commit.gpgsign=false")
     options = [part for setting in settings for part in ("-c", setting)]
     if first:
-        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=root, check=True)
+        subprocess.run(["git", "init", "-q", "--template=", "-b", "main"], cwd=root, check=True)
     subprocess.run(["git", "add", "-A"], cwd=root, check=True)
     subprocess.run(["git", *options, "commit", "-q", "--no-verify", "-m", subject], cwd=root, check=True)
 

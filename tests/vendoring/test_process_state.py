@@ -20,6 +20,7 @@ ALLOWED = {
     "a memo of its arguments": "import functools\n\n\n@functools.cache\ndef f(x):\n    return x\n",
     "module functions named like changes": "import os\n\n\ndef f(path):\n    os.remove(path)\n",
     "a field's own list": "class A:\n    x: list = field(default_factory=list)\n",
+    "a function of its own, named like a built-in": "def globals():\n    pass\n\n\nx = globals()\n",
     "a type's name": "from typing import Any\n\nPlain = dict[str, Any]\n",
 }
 

@@ -114,6 +114,7 @@ CASES = {
         FaultKind.PROCESS_HOOK,
         "from atexit import register as at_end\n\n\n@at_end\ndef planted():\n    pass\n",
     ),
+    "the module's own table of names": _in_shared(FaultKind.PROCESS_HOOK, _function("globals()['last'] = 1")),
     "a signal handler": _in_shared(
         FaultKind.PROCESS_HOOK, _function("signal.signal(2, print)", "import signal")
     ),
