@@ -57,7 +57,7 @@ class _Checker:
     def __init__(self) -> None:
         self.violations: list[Violation] = []
         self._possible = [Possible({}, {}, False)]
-        self._were_possible: list[Possible] = list(self._possible)
+        self._were_certain: list[State] = [{}]
         self._current_try = 0
         self._staged: list[Effect] = []
         self._in_flight: Attempt | None = None
@@ -65,7 +65,7 @@ class _Checker:
         self._attempted_late: set[int] = set()
         # What each success applied, for glimpses: they come out of order.
         self._applied_by: dict[int, list[Effect]] = {}
-        self._attempted_at_once: set[str] = set()
+        self._attempted_at_once: dict[str, set[Any]] = {}
 
     def take(self, record: Record) -> None:
         match record:
@@ -102,9 +102,9 @@ class _Checker:
             return
         self._in_flight = attempt
         self._may_take_effect([effect for effect in attempt.effects if effect.where != "staged"])
-        self._attempted_at_once.update(
-            str(effect.value) for effect in attempt.effects if effect.where == "asset"
-        )
+        for effect in attempt.effects:
+            if effect.where == "asset":
+                self._attempted_at_once.setdefault(effect.key, set()).add(effect.value)
 
     def _take_acknowledged(self, told: Acknowledged) -> None:
         if told.try_number in self._attempted_late:
@@ -124,6 +124,7 @@ class _Checker:
             self._blame(2, f"{effects} of try {told.try_number} answered {told.results}; see {self._shown()}")
             left = [state for state in self._possible if state.has_taken_effect]
         self._possible = left or self._possible
+        self._were_certain += [state.task for state in left]
 
     def _take_refused(self, refused: Refused) -> None:
         self._attempted_late.discard(refused.try_number)
@@ -155,7 +156,7 @@ class _Checker:
             self._blame(3, f"the tries {running} are running at once")
 
     def _take_glimpse(self, glimpse: Glimpse) -> None:
-        """Judge what shows while tries run: the staged writes of those that have succeeded, no more or less."""
+        """Judge what shows while tries run: what those staged that have succeeded, no more and no less."""
         self._check_whole("the observer", glimpse.asset)
         expected: State = {}
         succeeded = sorted(number for number, status in glimpse.statuses.items() if status == "succeeded")
@@ -164,15 +165,14 @@ class _Checker:
                 _apply(expected, effect)
         applied = {key: value for key, value in glimpse.asset.items() if key in expected}
         at_once = {key: value for key, value in glimpse.asset.items() if key not in expected}
-        if applied != expected or any(str(value) not in self._attempted_at_once for value in at_once.values()):
+        is_foreign = any(value not in self._attempted_at_once.get(key, ()) for key, value in at_once.items())
+        if applied != expected or is_foreign:
             shown = _brief(glimpse.asset)
             self._blame(4, f"{shown} shows while {succeeded} have succeeded, not {_brief(expected)}")
 
     def _may_take_effect(self, effects: list[Effect]) -> None:
         before = [state._replace(has_taken_effect=False) for state in self._possible]
-        after = [_after(state, effects) for state in before]
-        self._possible = before + after
-        self._were_possible += after
+        self._possible = before + [_after(state, effects) for state in before]
 
     def _narrow(self, reader: str, task: State, asset: State) -> None:
         """Keep the possible states that look as what was read; go on from what was read if none does."""
@@ -180,24 +180,25 @@ class _Checker:
         self._check_whole(reader, asset)
         left = [state for state in self._possible if state.task == task and state.asset == asset]
         if not left:
-            self._blame(
-                self._promise_broken_by(task, asset),
-                f"{reader} read {_brief(task)} and {_brief(asset)}, of which none is possible: {self._shown()}",
-            )
+            read = f"{reader} read {_brief(task)} and {_brief(asset)}"
+            self._blame(self._promise_broken_by(task, asset), f"{read}; possible: {self._shown()}")
             left = [Possible(task, asset, False)]
         self._possible = left
+        self._were_certain.append(task)
 
     def _promise_broken_by(self, task: State, asset: State) -> int:
         if all(state.task != task for state in self._possible):
-            # An earlier state: what was acknowledged since is lost. A new one: something was done twice or
-            # by halves.
-            return 1 if any(state.task == task for state in self._were_possible) else 2
-        at_once = {key for key, value in asset.items() if str(value) in self._attempted_at_once}
-        expected = [{key: state.asset.get(key) for key in at_once} for state in self._possible]
-        return 1 if {key: asset[key] for key in at_once} not in expected else 4
+            # An earlier state: what was acknowledged since is lost. A new one: something was done twice, by
+            # halves, or after it was refused.
+            return 1 if task in self._were_certain else 2
+        expected = [self._at_once(state.asset) for state in self._possible]
+        return 4 if self._at_once(asset) in expected else 1
+
+    def _at_once(self, asset: State) -> State:
+        return {key: value for key, value in asset.items() if key in self._attempted_at_once}
 
     def _settle(self) -> None:
-        """Another try has begun: what the ones before had in flight has taken effect by now, or never will."""
+        """Another try has begun: what was in flight has taken effect by now, or never will."""
         self._possible = [state._replace(has_taken_effect=False) for state in self._possible]
         self._in_flight = self._finishing_try = None
 

@@ -1,6 +1,6 @@
 """A task as a user would write it, which keeps a ledger of its own beside Statekeep. Run as a module:
 
-    python -m tests.crash.job LEDGER WORK        (WORK: a JSON list, the fields of `Work`)
+python -m tests.crash.job LEDGER WORK        (WORK: a JSON list, the fields of `Work`)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import statekeep
+
 from tests.crash.ledger import Acknowledged, Attempt, Done, Effect, Ledger, Refused, Seen, whole
 
 OUTLET = "table"
@@ -25,7 +26,7 @@ class Work(NamedTuple):
     """What one try does: so many pieces, from where the last one stood.
 
     ``has_child``: it has a child process that never ends by itself. ``gate``: a named pipe; the work waits
-    before its first write until somebody opens it for writing and closes it.
+    before its last piece until somebody opens it for writing and closes it.
     """
 
     pieces: int = 2
@@ -42,10 +43,10 @@ def main() -> None:
     context = statekeep.current_context()
     state, table = context.task_state, context.asset_state[OUTLET]
     ledger.append(Seen(context.try_number, _all_of(state), _all_of(table)))
-    if work.gate:
-        Path(work.gate).read_bytes()
     first = state.get("next_piece", 0)
     for piece in range(first, first + work.pieces):
+        if work.gate and piece == first + work.pieces - 1:
+            Path(work.gate).read_bytes()
         _do_piece(context, ledger, piece)
     if child is not None:
         os.kill(child, signal.SIGKILL)

@@ -88,8 +88,7 @@ class Glimpse(NamedTuple):
 
 Record = Seen | Attempt | Acknowledged | Refused | Done | LockTaken | Snapshot | Glimpse
 _CLASSES: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (Seen, Attempt, Acknowledged, Refused, Done, LockTaken, Snapshot, Glimpse)
+    kind.__name__: kind for kind in (Seen, Attempt, Acknowledged, Refused, Done, LockTaken, Snapshot, Glimpse)
 }
 
 
@@ -114,7 +113,7 @@ class Ledger:
 
 
 def whole(name: str) -> str:
-    """Return a value that shows whether it is whole: longer than a page of the store, all made of its name."""
+    """Return a value that shows whether it is whole: longer than a page, all made of its name."""
     return f"{name};" * 900
 
 
@@ -124,7 +123,7 @@ def is_whole(value: Any) -> bool:
 
 
 def _record(kind: str, *fields: Any) -> Record:
-    record: Record = _CLASSES[kind](*fields)
+    record: Record = _CLASSES[kind](*(tuple(field) if isinstance(field, list) else field for field in fields))
     if isinstance(record, Attempt):
         return record._replace(effects=tuple(Effect(*effect) for effect in record.effects))
     if isinstance(record, Snapshot | Glimpse):

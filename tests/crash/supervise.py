@@ -1,6 +1,6 @@
 """A real supervisor that is killed at a planned step. Run as a module:
 
-    python -m tests.crash.supervise PLAN        (PLAN: a JSON list, the fields of `Plan`)
+python -m tests.crash.supervise PLAN        (PLAN: a JSON list, the fields of `Plan`)
 """
 
 from __future__ import annotations

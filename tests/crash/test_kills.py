@@ -32,6 +32,9 @@ _REPEATED = ("request_received", "reply_ready")
 # A try of two pieces asks for 12 writes and a few reads.
 _EARLY, _MIDDLE, _LATE = 1, 7, 14
 _SIDE_BY_SIDE = 2
+# Of the random kills, how many come at a moment that is drawn, not at a step.
+_TIMED_SHARE = 0.4
+_SHORT_RUNS = 50
 
 
 def named_kills(victim: str) -> Iterator[Kill]:
@@ -59,7 +62,7 @@ def _kills_inside_the_store() -> Iterator[Kill]:
 def run_killed(place: Workplace, kills: Sequence[Kill]) -> None:
     """Run the job through these kills, let it fail once and succeed once, and judge all that happened."""
     for kill in kills:
-        # A child of the task is the guardian's to end. (When the task alone is killed, its child gets a second
+        # A child of the task is the guardian's to end. (When the task alone is killed, its child has a second
         # to end by itself, which a sweep has not; see test_orphans.)
         status = place.run(Work(has_child=kill.victim in ("supervisor", "both")), kill)
         assert status == (137 if kill.victim == "task" else -9), f"{kill}: {place.said()[-2000:]}"
@@ -98,6 +101,58 @@ def sweeps(make_workplace: Callable[[], Workplace]) -> Iterator[dict[str, Future
             )
             for victim in sorted(VICTIMS, key=lambda victim: -len(list(named_kills(victim))))
         }
+
+
+def drawn_kill(drawing: random.Random) -> Kill | float:
+    """Draw a step and an occurrence of it, or a delay in seconds, at which to kill.
+
+    Many occurrences never come to pass; such a run just succeeds.
+    """
+    if drawing.random() < _TIMED_SHARE:
+        return drawing.uniform(0.0, 0.5)
+    phase = drawing.choice(("", "", "lock_taken", "task_spawned", "task_spawned", "finish_sent", "finished"))
+    steps = (*SUPERVISOR_STEPS, *STORE_STEPS) if phase == "" else STORE_STEPS
+    often = 1 if phase == "finished" else 12 if phase == "finish_sent" else 40
+    return Kill(
+        drawing.choice(VICTIMS[phase != "task_spawned" :]),
+        drawing.choice(steps),
+        drawing.randint(1, often),
+        phase,
+    )
+
+
+def run_drawn(place: Workplace, seed: int, runs: int) -> int:
+    """Run the job with so many drawn kills, judge all that happened, and return how many were killed."""
+    drawing = random.Random(seed)
+    killed = 0
+    for _ in range(runs):
+        work = Work(pieces=drawing.randint(1, 4), exit_status=drawing.choice((0, 0, 0, 3)))
+        kill = drawn_kill(drawing)
+        if isinstance(kill, Kill):
+            status = place.run(work, kill)
+        else:
+            status = place.run_for(kill, work, drawing.choice(VICTIMS))
+        killed += status in (-9, 137)
+        place.snapshot()
+    run_to_the_end(place)
+    return killed
+
+
+def test_kills_at_random_moments_break_no_promise(
+    make_workplace: Callable[[], Workplace],
+    crash_runs: int,
+    crash_seed: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    each = -(-crash_runs // _SIDE_BY_SIDE)
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        runs = [pool.submit(run_drawn, make_workplace(), crash_seed + n, each) for n in range(_SIDE_BY_SIDE)]
+    print(f"--crash-runs {crash_runs} --crash-seed {crash_seed}")  # pytest shows it when this fails
+    killed = sum(run.result() for run in runs)
+    with capsys.disabled():
+        if crash_runs > _SHORT_RUNS:
+            print(f"\n{killed} of {each * _SIDE_BY_SIDE} runs were killed; seed {crash_seed}")
+    assert killed > 0
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

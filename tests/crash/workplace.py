@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import wire
@@ -19,8 +19,10 @@ from statekeep_core.embedded import EmbeddedStore, open_store
 from demo.processes import running_processes
 from tests.crash.job import OUTLET, Work
 from tests.crash.ledger import Glimpse, Ledger, Snapshot, State
-from tests.crash.steps import Kill
+from tests.crash.steps import Kill, kill_victim
 from tests.crash.supervise import TASK, Plan
+
+AnyRecord = TypeVar("AnyRecord")
 
 ROOT = Path(__file__).parents[2]
 # Far more than anything here takes; whoever waits longer has found a fault.
@@ -29,13 +31,14 @@ _LOOK_SECONDS = 0.005
 
 
 class Workplace:
-    """Runs jobs on a store of its own. ``path`` is short, for the sockets, and in every process's arguments."""
+    """Runs jobs on a store of its own. ``path`` is short, for the sockets, and in each one's arguments."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.store_path = path / "store" / "state.db"
         self.temporary = path / "tmp"
         self.temporary.mkdir()
+        self._runs: list[subprocess.Popen[bytes]] = []
         self.ledger = Ledger(path / "ledger")
         self.environ = {
             **{name: text for name, text in os.environ.items() if not name.startswith("STATEKEEP")},
@@ -47,6 +50,10 @@ class Workplace:
         }
 
     def close(self) -> None:
+        """End what a failed test has left running."""
+        for run in self._runs:
+            run.kill()
+            run.wait()
         self.ledger.close()
 
     def run(self, work: Work | None = None, kill: Kill | None = None, *, steps: str = "") -> int:
@@ -54,11 +61,21 @@ class Workplace:
         plan = Plan(str(self.ledger.path), work or Work(), kill, steps)
         return self.start("-m", "tests.crash.supervise", json.dumps(plan)).wait(PATIENCE_SECONDS)
 
+    def run_for(self, seconds: float, work: Work, victim: str) -> int:
+        """Supervise the job and kill the victim after so many seconds, if it has not ended by then."""
+        plan = Plan(str(self.ledger.path), work)
+        process = self.start("-m", "tests.crash.supervise", json.dumps(plan))
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill_victim(victim, process.pid)
+            return process.wait(PATIENCE_SECONDS)
+
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[bytes]:
         """Start a Python process in this place; what it says is added to the file that ``said`` reads."""
         # No pipe: one that a task's child has inherited would be waited for.
         with (self.path / "said").open("a") as said:
-            return subprocess.Popen(
+            run = subprocess.Popen(
                 [sys.executable, *arguments],
                 env={**self.environ, **environ},
                 cwd=ROOT,
@@ -66,6 +83,8 @@ class Workplace:
                 stdout=said,
                 stderr=said,
             )
+        self._runs.append(run)
+        return run
 
     def start_run(
         self, command: Sequence[str], *options: str, task: Sequence[str] = TASK, **environ: str
@@ -79,6 +98,23 @@ class Workplace:
         """Return the job as a command."""
         plan = json.dumps(work or Work())
         return (sys.executable, "-m", "tests.crash.job", str(self.ledger.path), plan)
+
+    def make_gate(self, name: str = "gate") -> Path:
+        """Make a gate for a job. Opening it for writing waits until the job is there, and lets it go on."""
+        gate = self.path / name
+        os.mkfifo(gate)
+        return gate
+
+    def records(self, kind: type[AnyRecord]) -> list[AnyRecord]:
+        """Return the records of one kind that are in the ledger so far."""
+        return [record for record in self.ledger.read() if isinstance(record, kind)]
+
+    def lease_until(self, try_number: int) -> int:
+        """Return until when the store has leased a try, in microseconds of the boot-time clock."""
+        query = "SELECT lease_until FROM tries WHERE try_number = ?"
+        with closing(open_store(self.store_path)) as store:
+            [(until,)] = store.transact(lambda work: work.tx.rows(query, (try_number,)))
+        return int(until)
 
     def said(self) -> str:
         """Return everything that the processes of this place have said so far."""
