@@ -10,7 +10,7 @@ from .._shared.state import messages as m
 from .._shared.state.errors import TryRunningError
 from .._shared.state.scope import TaskScope
 from ..client.store_client import call
-from .try_lock import TryLock, take_lock
+from .try_lock import TryLock, replace_lock, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +71,8 @@ class Starter:
                 if is_stopped():
                     raise
             else:
+                if self.lock is None:
+                    self.lock = replace_lock(self._path)
                 self._on_step("try_started")
                 return started
 

@@ -82,6 +82,18 @@ def _taken(path: Path, descriptor: int) -> TryLock:
     return lock
 
 
+def replace_lock(path: Path) -> TryLock | None:
+    """Take the place of a holder that lives and has lost its try: a suspended one, whose lease ran out.
+
+    For a process that the store has let take over. Its try would be unprotected as soon as the old holder
+    goes on and lets go; that one keeps its lock on a file that nobody finds any more. None when another
+    process is quicker.
+    """
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return take_lock(path)
+
+
 def _open(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
