@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from dataclasses import FrozenInstanceError, fields
 from importlib import import_module
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import assume, given
@@ -132,3 +133,10 @@ def test_the_two_kinds_of_scope_are_never_taken_for_each_other() -> None:
     assert not isinstance(VENDORED.TaskScope("a", "b", "c"), AssetScope)
     assert not isinstance(VENDORED.AssetScope(name="a"), TaskScope)
     assert VENDORED.TaskScope("a", "b", "c") != AssetScope(name="a")
+
+
+@given(st.builds(TaskScope, NAMES, NAMES, NAMES, st.integers()))
+def test_the_id_is_the_version_5_uuid_of_the_standard_library(scope: TaskScope) -> None:
+    named = [scope.dag_id, scope.run_id, scope.task_id, scope.map_index]
+    text = json.dumps(named, separators=(",", ":"))
+    assert scope.ti_id == str(uuid5(UUID(TASK_INSTANCE_NAMESPACE), text))

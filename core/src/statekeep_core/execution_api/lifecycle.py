@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from statekeep_core import retention
@@ -186,5 +185,10 @@ def _refused(what: str, problem: str, remedy: str) -> InvalidRequestError:
 
 
 def _rfc3339(instant_us: int) -> str:
-    moment = datetime.datetime.fromtimestamp(instant_us / 1_000_000, datetime.UTC)
+    from datetime import (
+        UTC,
+        datetime,
+    )  # only a refusal says an instant; the start path does without the import
+
+    moment = datetime.fromtimestamp(instant_us / 1_000_000, UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

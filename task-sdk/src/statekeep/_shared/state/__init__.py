@@ -5,13 +5,13 @@ Importing this loads the standard library only. The messages between processes a
 backends in ``testing``; none of them is imported from here.
 """
 
-from .backend import BaseStateBackend
 from .retention import NEVER, Retention, check_retention, parse_retention
 from .rules import check_asset, check_key, check_scope, check_task
 from .values import check_encoded, decode, encode
 
 TYPE_CHECKING = False  # typing takes 2.5 ms to import
 if TYPE_CHECKING:
+    from .backend import BaseStateBackend
     from .scope import AssetScope, StateScope, TaskScope
 
 __all__ = [
@@ -35,7 +35,11 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker that saw this would take every misspelt name for an attribute
 
     def __getattr__(name):
-        # Scopes are dataclasses, whose import takes 8 ms, and a task that gets and sets never names one.
+        # A task that gets and sets names none of these; a scope is a dataclass, whose import takes 8 ms.
+        if name == "BaseStateBackend":
+            from . import backend
+
+            return backend.BaseStateBackend
         if name in ("AssetScope", "StateScope", "TaskScope"):
             from . import scope
 

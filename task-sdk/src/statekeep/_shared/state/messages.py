@@ -4,11 +4,10 @@ A message is a named tuple: immutable, and five times cheaper to define at impor
 (0.12 ms against 0.66 ms each on Python 3.11), which every task process would pay for.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: named tuples compile annotations that are text, 1.7 ms in all.
 from typing import NamedTuple
 
-from .errors import Fact  # noqa: TC001 -- the receiver resolves the annotations to check what arrives
+from .errors import Fact
 
 # --- addresses -------------------------------------------------------------------------------------------
 
