@@ -1,5 +1,6 @@
 """The metastore as a state backend: the contract's own suite, and what only this backend has."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,13 +106,26 @@ def test_cleanup_removes_what_has_expired(make_client: Callable[..., Client], cl
 
 
 def test_threads_share_a_backend(backend: MetastoreStateBackend) -> None:
+    failures: list[Exception] = []
+    together = threading.Barrier(4)
+
     def write(number: int) -> None:
-        for index in range(20):
-            backend.set(TASK, f"{number}.{index}", str(index))
+        together.wait()
+        try:
+            for index in range(30):
+                backend.set(TASK, f"{number}.{index}", str(index))
+        except Exception as error:  # it is shown by the assertion below, not by the thread
+            failures.append(error)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(backend.get(TASK, f"{n}.{i}") == str(i) for n in range(4) for i in range(20))
+    switch_seconds = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switch_seconds)
+    assert failures == []
+    assert all(backend.get(TASK, f"{n}.{i}") == str(i) for n in range(4) for i in range(30))
