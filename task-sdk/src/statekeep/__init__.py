@@ -82,12 +82,13 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_MODULES[name], __name__), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # a checker that saw this would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
+        return found
 
 
 def __dir__() -> list[str]:

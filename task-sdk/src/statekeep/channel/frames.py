@@ -6,7 +6,8 @@ A frame is, all numbers big-endian and unsigned:
 - 8 bytes: the request's number, which the reply repeats,
 - 4 bytes: the length of the header,
 - the header: the message's plain form as a JSON object in ASCII, in which ``{"bytes": LENGTH}`` stands for
-  each bytes value; a request that is recorded has a member ``request_id`` beside the message's own,
+  each bytes value (and ``{"bytes": {"value": X}}`` for a ``{"bytes": X}`` of the message's own); a request
+  that is recorded has a member ``request_id`` beside the message's,
 - those bytes values, one after the other, in the order in which the header names them.
 
 So values cross as they are, without escaping, and any language can take part.
@@ -131,7 +132,8 @@ def _detached(value: Any, payloads: list[bytes]) -> Any:
         payloads.append(value)
         return {"bytes": len(value)}
     if isinstance(value, dict):
-        return _without_bytes(value, payloads)
+        detached = _without_bytes(value, payloads)
+        return {"bytes": {"value": detached["bytes"]}} if detached.keys() == {"bytes"} else detached
     if isinstance(value, list):
         return [_detached(item, payloads) for item in value]
     return value
@@ -173,8 +175,10 @@ def _with_bytes(header: Plain, payloads: memoryview) -> Plain:
 
 def _attached(value: Any, take: Callable[[object], bytes]) -> Any:
     if isinstance(value, dict):
-        if len(value) == 1 and "bytes" in value:
-            return take(value["bytes"])
+        if value.keys() == {"bytes"}:
+            own = value["bytes"]
+            is_escaped = isinstance(own, dict) and own.keys() == {"value"}
+            return {"bytes": _attached(own["value"], take)} if is_escaped else take(own)
         return {name: _attached(item, take) for name, item in value.items()}
     if isinstance(value, list):
         return [_attached(item, take) for item in value]
