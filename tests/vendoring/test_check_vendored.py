@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.vendoring.planted import COPY, SOURCE, adds, replaces
+
+pytestmark = pytest.mark.slow  # starts the commands, or clones the repository
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "check_vendored.py"
 SAME = f"{SOURCE}/module_0.py"

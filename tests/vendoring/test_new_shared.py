@@ -12,6 +12,8 @@ from vendoring.scaffold import ScaffoldError, add_shared
 
 from tests.vendoring.planted import COPY, adds
 
+pytestmark = pytest.mark.slow  # starts the commands, or clones the repository
+
 COMMAND = Path(__file__).parents[2] / "scripts" / "new_shared.py"
 BOTH = ["task-sdk", "core"]
 

@@ -9,6 +9,8 @@ from vendoring.faults import FaultKind
 
 from tests.vendoring.planted import CORE, SDK, adds, removes, replaces
 
+pytestmark = pytest.mark.slow  # starts the commands, or clones the repository
+
 ROOT = Path(__file__).parents[2]
 MAPPED = '"../shared/state/src/statekeep_shared/state" = "src/statekeep/_shared/state"\n'
 
