@@ -1,15 +1,16 @@
 """What a request costs: a small number of statements, each of which finds its rows through an index."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import pytest
 from statekeep_core._shared.state import messages as m
 
-from core.tests.conftest import TASK, Client
-from core.tests.execution_api.conftest import FLIGHTS, LiveTry, Operator
+from core.tests.conftest import TASK, WORKER, Client
+from core.tests.execution_api.conftest import FLIGHTS, OPERATOR, LiveTry, Operator
 
 TABLES = (
     "task_instances",
@@ -56,6 +57,24 @@ def scans(client: Client, statements: list[str]) -> list[str]:
             if words[0] == "SCAN" and any(word in TABLES or len(word) == 1 for word in words[1:2]):
                 found.append(f"{step}: {sql}")
     return found
+
+
+class Cost(NamedTuple):
+    """What a request made SQLite do: instructions of its machine, and rows that scans stepped over."""
+
+    steps: int
+    scanned_rows: int
+
+
+def cost_of(client: Client, one: LiveTry, request: Any) -> Cost:
+    totals = Counter[str]()
+    connection = client.store._connection
+    connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, lambda event: totals.update(event["stmt_status"]))
+    try:
+        one.ask(request)
+    finally:
+        connection.trace_v2(0)
+    return Cost(totals["SQLITE_STMTSTATUS_VM_STEP"], totals["SQLITE_STMTSTATUS_FULLSCAN_STEP"])
 
 
 def data_statements(statements: list[str]) -> list[str]:
@@ -126,6 +145,71 @@ def test_operators_reach_one_entry_through_indexes(
         operator.ask(m.Set("k", b"2", FLIGHTS))
         operator.ask(m.Rewind(FLIGHTS, "k", 1))
     assert scans(client, statements) == []
+
+
+OF_A_TRY: list[Any] = [
+    m.Get("k"),
+    m.Set("k", b"1"),
+    m.Increment("n", b"1"),
+    m.Delete("k"),
+    m.ListEntries(limit=10),
+]
+OF_ITS_ASSET: list[Any] = [
+    *OF_A_TRY,
+    m.Set("at once", b"1", apply_now=True),
+    m.ListHistory(None, "k"),
+]
+
+
+def fill(client: Client, count: int) -> None:
+    """Give every table of the store rows that a request for one entry has nothing to do with."""
+    other = LiveTry(client, TASK._replace(task_id="other"), holds_lock=True)
+    for one in (other, LiveTry(client, TASK, holds_lock=True)):
+        outlet = one.outlet
+        client.ask_together(
+            *[(one.claims, m.Increment(f"log {n}", b"1"), f"id {n}") for n in range(count)],
+            *[(one.claims, m.Set(f"now {n}", b"1", outlet, apply_now=True)) for n in range(count)],
+            *[(one.claims, m.Set("busy", b"1", outlet, apply_now=True)) for n in range(count)],
+            *[(one.claims, m.Set(f"staged {n}", b"1", outlet)) for n in range(count)],
+        )
+    client.ask_together(
+        *[(OPERATOR, m.Set("k", b"1", TASK._replace(map_index=index))) for index in range(count)],
+        *[(WORKER, m.Start(TASK, holds_lock=True, outlets=(m.AssetAddress(f"a{n}"),))) for n in range(count)],
+    )
+
+
+@pytest.mark.parametrize("target", ["task", "asset"])
+def test_a_request_costs_the_same_in_a_large_store(client: Client, target: str) -> None:
+    requests = OF_A_TRY if target == "task" else OF_ITS_ASSET
+
+    def costs() -> list[Cost]:
+        one = LiveTry(client, holds_lock=True)
+        asked = [request._replace(target=None if target == "task" else one.outlet) for request in requests]
+        one.ask(asked[1])
+        return [cost_of(client, one, request) for request in asked]
+
+    fill(client, 20)
+    small = costs()
+    fill(client, 600)
+    large = costs()
+    for request, before, after in zip(requests, small, large, strict=True):
+        assert after.steps < before.steps * 1.5 + 50, request
+        assert after.scanned_rows <= before.scanned_rows + 1, request
+
+
+def test_a_write_costs_the_same_however_much_its_try_has_staged(client: Client, live_try: LiveTry) -> None:
+    outlet = live_try.outlet
+    requests = [request._replace(target=outlet) for request in OF_A_TRY[:4]]
+
+    def costs() -> list[Cost]:
+        return [cost_of(client, live_try, request) for request in requests]
+
+    live_try.ask(m.Batch(tuple(m.Set(f"{n}", b"1", outlet) for n in range(10))))
+    costs()
+    small = costs()
+    live_try.ask(m.Batch(tuple(m.Set(f"x{n}", b"1", outlet) for n in range(900))))
+    for request, before, after in zip(requests, small, costs(), strict=True):
+        assert after.steps < before.steps * 1.5 + 50, request
 
 
 def test_a_scan_would_be_noticed(client: Client) -> None:
