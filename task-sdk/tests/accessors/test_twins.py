@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from typing import Any
 
 import pytest
+from statekeep._shared.state import messages
+from statekeep._shared.state.errors import ConflictError
 from statekeep.accessors.asset_state import AssetStateAccessor
+from statekeep.accessors.batch import Batch
+from statekeep.accessors.operations import StateOperations
 from statekeep.accessors.task_state import TaskStateAccessor
 from statekeep.context import Context
 
@@ -75,3 +81,83 @@ def test_an_asset_accepts_whatever_task_state_accepts() -> None:
         of_asset = inspect.signature(getattr(AssetStateAccessor, name)).parameters
         assert {**of_asset, **of_task} == dict(of_asset)
         assert set(of_asset) - set(of_task) <= {"commit"}
+
+
+# --- the async half never blocks -------------------------------------------------------------------------
+
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "clear": (),
+    "declare": ("orders",),
+    "delete": ("k",),
+    "entries": (),
+    "entry": ("k",),
+    "get": ("k",),
+    "history": (),
+    "increment": ("k",),
+    "keys": (),
+    "set": ("k", 1),
+    "set_max": ("k", 1),
+    "update": ("k", lambda old: 1),
+}
+
+
+class OnlyAsync:
+    """A transport that fails the test when the blocking half is used; its first write meets a conflict."""
+
+    def __init__(self) -> None:
+        self.conflicts = [ConflictError(key="k", version=2, wanted=1)]
+
+    def call(self, request: Any, request_id: str | None = None) -> Any:
+        raise AssertionError("the event loop was blocked")
+
+    async def acall(self, request: Any, request_id: str | None = None) -> Any:
+        await asyncio.sleep(0)
+        if isinstance(request, messages.Set) and request.if_version is not None and self.conflicts:
+            raise self.conflicts.pop()
+        return REPLIES[type(request)]
+
+
+ENTRY = messages.Entry("k", b"1", version=1, size_bytes=1)
+GRANT = messages.Grant(1, "orders", None, writable=True)
+REPLIES: dict[type, Any] = {
+    messages.AddGrant: GRANT,
+    messages.Clear: messages.Written(),
+    messages.Delete: messages.Written(),
+    messages.Get: ENTRY,
+    messages.Increment: ENTRY,
+    messages.ListEntries: messages.Entries((ENTRY,)),
+    messages.ListHistory: messages.History(()),
+    messages.Set: messages.Written(1),
+    messages.SetMax: ENTRY,
+}
+
+
+@pytest.mark.parametrize(("cls", "name"), blocking_methods())
+def test_a_twin_never_blocks_the_event_loop(cls: type, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(seconds: float) -> None:
+        raise AssertionError("the event loop was blocked")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    transport = OnlyAsync()
+    task = messages.TaskAddress("etl", "2026-01-01", "load")
+    context = Context(messages.Context(task, "an id", 1, (GRANT,)), transport)
+    owner = {
+        Context: context,
+        TaskStateAccessor: context.task_state,
+        AssetStateAccessor: context.asset_state["orders"],
+    }[cls]
+    asyncio.run(getattr(owner, f"a{name}")(*GIVEN[name]))
+    assert (transport.conflicts == []) is (name == "update")
+
+
+def test_a_batch_in_an_async_with_block_never_blocks_the_event_loop() -> None:
+    class Batches(OnlyAsync):
+        async def acall(self, request: Any, request_id: str | None = None) -> Any:
+            return messages.BatchDone((messages.Written(1),))
+
+    async def main() -> list[Any]:
+        async with Batch(StateOperations(None, 100), Batches()) as batch:
+            batch.set("k", 1)
+        return batch.results
+
+    assert asyncio.run(main()) == [1]
