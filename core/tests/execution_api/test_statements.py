@@ -153,6 +153,8 @@ OF_A_TRY: list[Any] = [
     m.Increment("n", b"1"),
     m.Delete("k"),
     m.ListEntries(limit=10),
+    m.ListEntries(prefix="o"),
+    m.ListEntries(after="o"),
 ]
 OF_ITS_ASSET: list[Any] = [
     *OF_A_TRY,

@@ -25,14 +25,15 @@ class KeyRange(NamedTuple):
 
     def condition(self) -> tuple[str, tuple[str, ...]]:
         """Return a condition on the column ``key``, which an index on it serves, and its parameters."""
-        parts, parameters = ["key >= ?"], [self.prefix]
+        # One lower bound: of two, SQLite would seek to the first only, and step over what lies between.
+        if self.after is None or self.after < self.prefix:
+            parts, parameters = ["key >= ?"], [self.prefix]
+        else:
+            parts, parameters = ["key > ?"], [self.after]
         end = _successor(self.prefix)
         if end is not None:
             parts.append("key < ?")
             parameters.append(end)
-        if self.after is not None:
-            parts.append("key > ?")
-            parameters.append(self.after)
         return " AND ".join(parts), tuple(parameters)
 
 

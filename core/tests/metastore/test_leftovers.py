@@ -1,0 +1,62 @@
+"""Finding what nothing needs any more costs by what is found, not by what is kept."""
+
+import pytest
+from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
+from statekeep_core.metastore import asset_entries, asset_history, assets, leftovers, task_entries, tries
+from statekeep_core.metastore.asset_entries import Ledger
+from statekeep_core.metastore.stamp import Stamp
+from statekeep_core.metastore.task_entries import Expiry
+from statekeep_core.metastore.transaction import Transaction
+
+from core.tests.metastore.conftest import NOW_US, at
+
+STAMP = Stamp("operator:ann")
+
+
+def add_instance(tx: Transaction, number: int, entries: int) -> int:
+    record = tries.create_instance(tx, TaskAddress("d", "r", "t", number), f"ti-{number}")
+    for entry in range(entries):
+        task_entries.put(tx, record.instance_id, f"{entry}", b"1", Expiry(by_default=True), STAMP)
+    return record.instance_id
+
+
+def test_instances_are_found_by_their_entries(tx: Transaction) -> None:
+    ids = [add_instance(tx, number, entries) for number, entries in enumerate((3, 0, 1, 0, 50, 2))]
+    holders = [instance_id for instance_id, entries in zip(ids, (3, 0, 1, 0, 50, 2), strict=True) if entries]
+    found = leftovers.instances_with_entries(tx, 0, 10)
+    assert [instance.instance_id for instance in found] == holders
+    assert found[0].task == TaskAddress("d", "r", "t", 0)
+    following = leftovers.instances_with_entries(tx, holders[0], 2)
+    assert [instance.instance_id for instance in following] == holders[1:3]
+    assert leftovers.instances_with_entries(tx, holders[-1], 2) == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_an_orphan_goes_in_steps_of_the_limit(tx: Transaction, asset_id: int, limit: int) -> None:
+    ledger = Ledger(asset_id, STAMP, 20)
+    for key in ("a", "b", "c"):
+        for value in (b"1", b"2"):
+            asset_entries.put(tx, ledger, key, value, None)
+    other = assets.declare(tx, AssetAddress("other"), new_asset=False).asset_id
+    asset_entries.put(tx, ledger._replace(asset_id=other), "a", b"1", None)
+    assets.deactivate(tx, asset_id)
+    removed = 0
+    for _ in range(20):
+        if leftovers.oldest_orphan(tx, NOW_US) is None:
+            break
+        removed += leftovers.drop_orphan(tx, asset_id, limit, 20)
+    assert removed == 3
+    assert [change.change for change in asset_history.newest(tx, asset_id, None, 10)] == ["sweep"] * 3
+    assert asset_entries.keys(tx, other) == ["a"]
+
+
+def test_the_orphan_that_was_deactivated_first_comes_first(tx: Transaction) -> None:
+    first, second = (
+        assets.declare(tx, AssetAddress(name), new_asset=False).asset_id for name in ("first", "second")
+    )
+    assets.deactivate(tx, second)
+    at(tx, 1)
+    assets.deactivate(tx, first)
+    assert leftovers.oldest_orphan(tx, NOW_US - 1) is None
+    assert leftovers.oldest_orphan(tx, NOW_US) == second
+    assert leftovers.oldest_orphan(tx, NOW_US + 1_000_000) == second
