@@ -55,6 +55,9 @@ def _task_failed(outcome: TaskOutcome, facts: dict[str, str]) -> TaskFailedError
 class Task(Generic[P, R]):
     """A function that can be run as a durable task. Calling it calls the function, and nothing else."""
 
+    __name__: str
+    __wrapped__: Callable[P, R]
+
     def __init__(
         self,
         function: Callable[P, R],

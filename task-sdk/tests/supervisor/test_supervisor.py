@@ -194,12 +194,13 @@ def test_a_killed_supervisor_takes_its_task_and_all_of_its_children_along(statek
 def test_a_supervisor_whose_guardian_was_killed_gets_another(statekeep: Statekeep) -> None:
     with statekeep.started("(trap '' TERM; sleep 60) & echo $$; read _; echo on; sleep 60") as run:
         task = int(run.line())
-        for child in children_of(run.process.pid):
+        first = children_of(run.process.pid)
+        for child in first:
             if child != task:
                 os.kill(child, signal.SIGKILL)
+        _wait_until(lambda: bool(set(children_of(run.process.pid)) - set(first)))
         run.say("go")
         assert run.line() == "on"
-        _wait_until(lambda: len(children_of(run.process.pid)) == 2)
         run.signal(signal.SIGKILL)
         run.wait_for_end_of_output()
     assert statekeep.shell("true").returncode == 0

@@ -41,6 +41,8 @@ class ChannelServer:
 
     def close(self) -> None:
         """End every connection and remove the socket. What is in flight is not answered any more."""
+        if self._listener.fileno() == -1:
+            return
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
         for connection in list(self._connections):
