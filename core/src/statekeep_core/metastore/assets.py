@@ -115,7 +115,7 @@ def declare(tx: Transaction, address: AssetAddress, *, new_asset: bool) -> Asset
     """
     check_asset(name=address.name, uri=address.uri)
     asset = find_active(tx, address)
-    if asset is not None and address in (asset[1:3], (asset.name, None), (None, asset.uri)):
+    if asset is not None and address.name in (None, asset.name) and address.uri in (None, asset.uri):
         return asset
     inactive = None if new_asset else _inactive_claim(tx, address, asset)
     if inactive is not None:
