@@ -62,9 +62,8 @@ def _kills_inside_the_store() -> Iterator[Kill]:
 def run_killed(place: Workplace, kills: Sequence[Kill]) -> None:
     """Run the job through these kills, let it fail once and succeed once, and judge all that happened."""
     for kill in kills:
-        # A child of the task is the guardian's to end. (When the task alone is killed, its child has a second
-        # to end by itself, which a sweep has not; see test_orphans.)
-        status = place.run(Work(has_child=kill.victim in ("supervisor", "both")), kill)
+        # (When the task alone is killed, its child is given a second to end by itself; see test_orphans.)
+        status = place.run(Work(has_child=kill.victim != "task"), kill)
         assert status == (137 if kill.victim == "task" else -9), f"{kill}: {place.said()[-2000:]}"
         place.snapshot()
     run_to_the_end(place)
@@ -113,12 +112,8 @@ def drawn_kill(drawing: random.Random) -> Kill | float:
     phase = drawing.choice(("", "", "lock_taken", "task_spawned", "task_spawned", "finish_sent", "finished"))
     steps = (*SUPERVISOR_STEPS, *STORE_STEPS) if phase == "" else STORE_STEPS
     often = 1 if phase == "finished" else 12 if phase == "finish_sent" else 40
-    return Kill(
-        drawing.choice(VICTIMS[phase != "task_spawned" :]),
-        drawing.choice(steps),
-        drawing.randint(1, often),
-        phase,
-    )
+    victims = VICTIMS if phase == "task_spawned" else [victim for victim in VICTIMS if victim != "task"]
+    return Kill(drawing.choice(victims), drawing.choice(steps), drawing.randint(1, often), phase)
 
 
 def run_drawn(place: Workplace, seed: int, runs: int) -> int:
