@@ -44,11 +44,10 @@ def test_a_task_reaches_nothing_but_its_own_state_and_its_declared_assets(workpl
     refusals = {"forbidden", "asset_not_declared", "invalid_request"}
     assert [answer for answer in answers if answer[1] not in refusals] == []
     with closing(open_store(workplace.store_path)) as store:
-                assert everything(store) == before
+        assert everything(store) == before
         [own] = ask(store, m.ListEntries(m.TaskAddress(*TASK)))
     # Nor has the part of a refused batch that was allowed taken effect.
     assert [entry.key for entry in own.entries] == ["still"]
-
 
 
 def test_the_environment_of_a_task_holds_the_supervisors_socket_and_nothing_else_of_its_own(
