@@ -42,10 +42,11 @@ def _tried(*sets: SpecifierSet) -> Iterator[str]:
 
 def _around(version: Version) -> Iterator[str]:
     epoch = f"{version.epoch}!" if version.epoch else ""
-    if version.pre or version.dev is not None or version.post is not None:
-        public = version.public
-        yield from (f"{public}.dev0",) if version.dev is None else ()
-        yield from (f"{public}.post1",) if version.post is None and version.dev is None else ()
+    if version.dev is not None:
+        yield version.public.replace(f".dev{version.dev}", f".dev{version.dev + 1}")
+    elif version.is_prerelease or version.is_postrelease:
+        yield f"{version.public}.dev0"
+        yield from () if version.is_postrelease else (f"{version.public}.post1",)
     for length in range(1, len(version.release) + 1):
         prefix = version.release[:length]
         for release in (prefix, (*prefix[:-1], prefix[-1] + 1), _just_below(prefix), (*prefix, 0, 1)):

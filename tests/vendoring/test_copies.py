@@ -29,6 +29,15 @@ def test_an_edit_of_the_copy_is_kept_and_dropped_only_by_removing_the_file(tree:
     assert not (tree / IN_COPY).read_text().endswith("# an edit\n")
 
 
+def test_an_edit_of_the_copy_is_kept_however_often_the_mend_is_run(tree: Path) -> None:
+    adds(IN_COPY, "# an edit\n")(tree)
+    adds(f"{COPY}/new.py", "# only here\n")(tree)
+    for _ in range(3):
+        _, left = mend_faults(tree)
+        assert {fault.kind for fault in left} == {FaultKind.COPY_EDITED, FaultKind.FILE_ONLY_IN_COPY}
+    assert (tree / IN_COPY).read_text().endswith("# an edit\n")
+
+
 def test_an_edit_of_the_copy_is_kept_beside_files_that_are_mended(tree: Path) -> None:
     adds(IN_COPY, "# an edit\n")(tree)
     adds(f"{SOURCE}/module_1.py", "# of the source\n")(tree)
@@ -52,7 +61,8 @@ def test_the_line_names_the_newer_side(tree: Path) -> None:
     assert any("module_1.py, which is the newer side" in line for line in lines)
 
 
-def test_what_python_leaves_behind_is_no_difference(tree: Path) -> None:
+def test_what_python_and_desktops_leave_behind_is_no_difference(tree: Path) -> None:
+    adds(f"{COPY}/.DS_Store", "")(tree)
     adds(f"{COPY}/__pycache__/module_0.cpython-311.pyc", "")(tree)
     adds(f"{SOURCE}/__pycache__/module_9.cpython-311.pyc", "")(tree)
     assert find_faults(tree) == []

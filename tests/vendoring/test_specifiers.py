@@ -42,6 +42,9 @@ specifier_sets = st.lists(plain | prefixed | compatible, max_size=3).map(
         ("<2", "<2.0.dev0", True),
         ("", ">=1", True),
         (">=1", "", False),
+        (">=1.0a2", ">1.0a1", False),  # which admits 1.0a2.dev0
+        (">=1.0a1", ">1.0a1.dev0", False),  # which admits 1.0a1.dev1
+        (">=1.0.post2", ">1.0.post1", False),  # which admits 1.0.post2.dev0
         ("===odd", "===odd", True),
         ("===odd", ">=1", False),
         (">=1!1.0", ">=2", False),

@@ -49,6 +49,12 @@ CASES = {
         replaces(SDK, LINE, LINE + LINE.replace("alpha", "gone")),
         mended=True,
     ),
+    "a mapping of something else into the place of the copies": Planted(
+        FaultKind.FORCE_INCLUDE_STALE,
+        SDK,
+        replaces(SDK, LINE, LINE + '"notes" = "src/statekeep/_shared/notes"\n'),
+        mended=True,
+    ),
     "a mapping to another place": Planted(
         FaultKind.FORCE_INCLUDE_TARGET,
         SDK,

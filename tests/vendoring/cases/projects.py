@@ -41,6 +41,12 @@ CASES = {
         replaces(CORE, 'into = "src/statekeep_core/_shared"', 'into = "../elsewhere"'),
         mended=False,
     ),
+    "a vendor table with a place of another name": Planted(
+        FaultKind.VENDOR_TABLE_MALFORMED,
+        CORE,
+        replaces(CORE, 'into = "src/statekeep_core/_shared"', 'into = "src/statekeep_core/copies"'),
+        mended=False,
+    ),
     "a vendor table that does not say copy or link": Planted(
         FaultKind.VENDOR_TABLE_MALFORMED, CORE, replaces(CORE, 'kept-as = "link"\n', ""), mended=False
     ),

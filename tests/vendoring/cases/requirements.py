@@ -33,6 +33,14 @@ CASES = {
         _shared_and_consumers("packaging>=24", "packaging>=24; python_version < '3.12'"),
         mended=True,
     ),
+    "a dependency that a consumer has in an extra only": Planted(
+        FaultKind.REQUIREMENT_MISSING,
+        SDK,
+        in_turn(
+            requires(ALPHA, "packaging>=24"), _extra(SDK, "packaging>=24"), requires(CORE, "packaging>=24")
+        ),
+        mended=True,
+    ),
     "a dependency of an extra that no consumer repeats": Planted(
         FaultKind.REQUIREMENT_MISSING, SDK, _extra(ALPHA, "packaging>=24"), mended=True
     ),
