@@ -77,6 +77,8 @@ THIRD_PARTY = (
     # Values of named types; a task process that names none does not pay for it.
     ThirdParty("statekeep_shared.state", ("msgspec",), at_import=False),
     ThirdParty("statekeep", ("msgspec",), at_import=False),
+    # Object stores and compression; a task whose values stay inline pays for neither.
+    ThirdParty("statekeep.backends.object_store", ("backports", "compression", "obstore"), at_import=False),
     # The metastore's engine, and what catches its errors.
     ThirdParty("statekeep_core", ("apsw",), at_import=True),
 )
