@@ -16,7 +16,7 @@ PACKAGES = (
         "statekeep_shared.state",
         "shared/state/src",
         layers=(
-            ("copies", "errors"),
+            ("copies", "errors", "identity"),
             ("scope", "messages"),
             ("rules", "values", "retention", "wire"),
             ("arithmetic", "backend"),
