@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from statekeep_shared.state import AssetScope, StateScope, TaskScope
-from statekeep_shared.state.scope import TASK_INSTANCE_NAMESPACE
+from statekeep_shared.state.identity import TASK_INSTANCE_NAMESPACE
 
 VENDORED: Any = import_module("statekeep._shared.state")
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text('a/"\\,[]-1', max_size=6)

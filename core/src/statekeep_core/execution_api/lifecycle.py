@@ -16,7 +16,7 @@ from statekeep_core._shared.state.errors import (
     TryRunningError,
     UnauthenticatedError,
 )
-from statekeep_core._shared.state.scope import TaskScope
+from statekeep_core._shared.state.identity import ti_id_of
 from statekeep_core.metastore import assets, audit_log, replies, staging, task_entries, tries
 
 from .caller import TryCaller, describe
@@ -66,7 +66,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
 
 def _instance(tx: Transaction, task: m.TaskAddress) -> tries.InstanceRecord:
     found = tries.find_instance(tx, task)
-    return found or tries.create_instance(tx, task, TaskScope(*task).ti_id)
+    return found or tries.create_instance(tx, task, ti_id_of(*task))
 
 
 def _make_way(tx: Transaction, instance_id: int, previous: tries.TryRecord, request: m.Start) -> None:

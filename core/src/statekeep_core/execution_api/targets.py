@@ -13,8 +13,8 @@ from statekeep_core._shared.state.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from statekeep_core._shared.state.identity import ti_id_of
 from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
-from statekeep_core._shared.state.scope import TaskScope
 from statekeep_core.metastore import assets, tries
 from statekeep_core.metastore.assets import AssetRecord
 from statekeep_core.metastore.task_entries import Tenure
@@ -106,7 +106,7 @@ def _task(work: Work, task: TaskAddress, access: Access) -> Tenure:
     if instance is None:
         if not access.creates:
             raise NotFoundError(what=f"task instance {describe(task)}")
-        instance = tries.create_instance(work.tx, task, TaskScope(*task).ti_id)
+        instance = tries.create_instance(work.tx, task, ti_id_of(*task))
     return retention.tenure_of(work.tx, work.policy, instance)
 
 

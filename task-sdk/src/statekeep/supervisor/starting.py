@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._shared.state import messages as m
 from .._shared.state.errors import TryRunningError
-from .._shared.state.scope import TaskScope
+from .._shared.state.identity import ti_id_of
 from ..client.store_client import call
 from .try_lock import TryLock, replace_lock, take_lock
 
@@ -24,7 +24,7 @@ _LONGEST_PAUSE_SECONDS = 0.2
 
 def lock_path(lock_directory: Path, task: m.TaskAddress) -> Path:
     """Return where the lock of a task instance is."""
-    return lock_directory / f"{TaskScope(*task).ti_id}.lock"
+    return lock_directory / f"{ti_id_of(*task)}.lock"
 
 
 class Starter:

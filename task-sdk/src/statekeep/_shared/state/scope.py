@@ -5,28 +5,10 @@ Scopes of different vendored copies are equal, have equal hashes, and match each
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from .copies import OneContract
-
-# uuid5(NAMESPACE_URL, "statekeep:task-instance"). Frozen: every stored ti_id derives from it.
-TASK_INSTANCE_NAMESPACE = "83d3bfbe-4db5-598e-bde2-3f7822b09800"
-
-
-def _uuid5(namespace: str, name: str) -> str:
-    """Return a version 5 UUID (RFC 9562, section 5.5).
-
-    Not the standard library's, whose import of ``platform`` takes every supervised run 8 ms.
-    """
-    from hashlib import sha1  # a task process that never asks does not pay for it
-
-    named = bytes.fromhex(namespace.replace("-", "")) + name.encode()
-    digest = bytearray(sha1(named, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50  # the version
-    digest[8] = digest[8] & 0x3F | 0x80  # the variant
-    text = digest.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+from .identity import ti_id_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +27,8 @@ class TaskScope(OneContract):
 
     @property
     def ti_id(self) -> str:
-        """The id of the task instance: the same for every try, on every machine, for ever.
-
-        A UUIDv5 (RFC 9562) over the four fields as a JSON list without spaces and in ASCII, which no two
-        scopes share: quotes delimit the fields, and a quote inside a field is escaped.
-        """
-        fields = [self.dag_id, self.run_id, self.task_id, self.map_index]
-        return _uuid5(TASK_INSTANCE_NAMESPACE, json.dumps(fields, separators=(",", ":")))
+        """The id of the task instance: the same for every try, on every machine, for ever."""
+        return ti_id_of(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TaskScope):
