@@ -70,9 +70,10 @@ def run_killed(place: Workplace, kills: Sequence[Kill]) -> None:
 
 
 def run_to_the_end(place: Workplace) -> None:
-    assert place.run(Work(exit_status=3)) == 3
+    assert place.run(Work(exit_status=3)) == 3, place.said()[-2000:]
     place.snapshot()
-    assert place.run() == 0
+    assert place.run() == 0, place.said()[-2000:]
+
     assert place.left_behind() == []
     place.snapshot()
     assert judge(place.ledger.read()) == []
