@@ -1,7 +1,7 @@
 """The id of a task instance, from its four names.
 
 Apart from the scopes, because a supervisor and a store need the id at every start, and the dataclasses of
-the scopes take 8 ms to import. For the same reason not by ``uuid``, whose import of ``platform`` takes 8 more.
+the scopes take 8 ms to import. For the same reason not by ``uuid``, which imports ``platform`` for 8 more.
 """
 
 from __future__ import annotations
