@@ -51,7 +51,7 @@ def test_a_sweep_of_nothing_is_short(client: Client) -> None:
     fill(client, client.start(), 100)
     store = CountedStore(client)
     assert retention.sweep(store) == Swept()
-    assert store.transactions <= 5
+    assert store.transactions <= 6
 
 
 def test_entries_go_when_their_own_retention_is_over(client: Client, clock: MovedClock) -> None:
@@ -209,3 +209,42 @@ def test_a_long_log_of_a_running_try_hides_nothing_behind_it(client: Client, clo
     client.ask(claims, m.Heartbeat())
     assert sweep(client).requests == 1
     assert rows_in(client, "request_log") == 1_500
+
+
+def entries_on_disk(client: Client) -> int:
+    [(count,)] = client.store.transact(lambda work: work.tx.rows("SELECT count(*) FROM task_entries"))
+    return int(count)
+
+
+def test_a_store_sweeps_itself_once_a_day_when_it_is_closed(
+    make_client: Callable[..., Client], clock: MovedClock
+) -> None:
+    client = make_client()
+    make_client().store.close()  # the first sweep of a new store
+    claims = client.start()
+    fill(client, claims, 10, retention=60)
+    clock.advance(3_600)
+    make_client().store.close()
+    assert entries_on_disk(client) == 10
+    clock.advance(DAY_SECONDS)
+    make_client().store.close()
+    assert entries_on_disk(client) == 0
+
+
+def test_a_clock_that_was_set_back_does_not_put_the_sweep_off(
+    make_client: Callable[..., Client], clock: MovedClock
+) -> None:
+    client = make_client()
+    make_client().store.close()
+    clock.wall_us -= 400 * DAY_SECONDS * 1_000_000
+    fill(client, client.start(), 10, retention=60)
+    clock.advance(61)
+    make_client().store.close()
+    assert entries_on_disk(client) == 0
+
+
+def test_a_sweep_that_has_had_enough_is_still_due(client: Client, clock: MovedClock) -> None:
+    fill(client, client.start(), 10, retention=60)
+    clock.advance(DAY_SECONDS)
+    assert retention.sweep(client.store, is_enough=lambda: True) == Swept()
+    assert client.store.transact(lambda work: retention.is_sweep_due(work.tx))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from . import __version__, config
+from . import __version__, config, retention
 from ._shared.state import wire
 from ._shared.state.errors import InternalFaultError, StatekeepError
 from .execution_api import service
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # One group may keep the other processes waiting for this long, and no longer.
 _GROUP_CALLS = 256
 _GROUP_SECONDS = 0.050
+# Whoever closes the store waits for no more of a sweep than this.
+_SWEEP_SECONDS = 1.0
 
 Call = tuple["Plain", str, "Plain"]
 
@@ -88,6 +90,7 @@ class EmbeddedStore:
         self._connection = connection
         self._lock = lock
         self._clock = clock
+        self._is_closed = False
 
     def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
         """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
@@ -102,7 +105,16 @@ class EmbeddedStore:
         return replies
 
     def close(self) -> None:
-        """Close the file; the last process to do so folds the write-ahead log into it."""
+        """Close the file; the last process to do so folds the write-ahead log into it. Closed twice is fine.
+
+        Once a day it sweeps before, for at most a second.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # A sweep that cannot be (a full disk, a busy store) is the next one's, and no fault of whoever is done.
+        with contextlib.suppress(StatekeepError):
+            self._sweep_when_due()
         with translated(self.path), self._lock.held():
             self._connection.close()
         self._lock.close()
@@ -111,6 +123,13 @@ class EmbeddedStore:
         """Run an operation in a write transaction of its own and return its result after the commit."""
         with translated(self.path), self._lock.held(), self._transaction("BEGIN IMMEDIATE") as work:
             return operation(work)
+
+    def _sweep_when_due(self) -> None:
+        with translated(self.path), self._transaction("BEGIN") as work:
+            is_due = retention.is_sweep_due(work.tx)
+        if is_due:
+            stop_at = time.monotonic() + _SWEEP_SECONDS
+            retention.sweep(self, is_enough=lambda: time.monotonic() > stop_at)
 
     def _parsed(self, call: Call) -> service.Call | StatekeepError:
         try:

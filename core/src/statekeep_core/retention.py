@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1_000
 # How long a lost reply can still be asked for after its try has ended.
 REQUEST_LOG_US = 24 * 3_600 * 1_000_000
+# A store that nobody serves sweeps itself this often, when whoever used it is done.
+SWEEP_EVERY_US = 24 * 3_600 * 1_000_000
 
 
 def tenure_of(tx: Transaction, policy: Policy, instance: InstanceRecord) -> Tenure:
@@ -69,26 +71,43 @@ class Store(Protocol):
         """Run the operation in a transaction of its own."""
 
 
-def sweep(store: Store) -> Swept:
+def sweep(store: Store, is_enough: Callable[[], bool] = lambda: False) -> Swept:
     """Remove what has expired or lost its owner, in batches of at most 1,000 rows.
 
-    Each batch is a transaction of its own, between two of which others write. Interrupted, it leaves a
-    valid store, and the next sweep goes on. Removed asset entries leave a row in the history.
+    Each batch is a transaction of its own, between two of which others write, and ``is_enough`` is asked
+    whether to stop. Interrupted, it leaves a valid store, and the next sweep goes on. Removed asset entries
+    leave a row in the history.
     """
-    return Swept(
-        task_entries=_repeat(store, _own_retention, 0) + _repeat(store, _default_retention, 0),
-        asset_entries=_repeat(store, _asset_retention, 0) + _repeat(store, _orphans, 0),
-        requests=_repeat(store, _old_requests, LogCursor()),
+    swept = Swept(
+        task_entries=_repeat(store, _own_retention, 0, is_enough)
+        + _repeat(store, _default_retention, 0, is_enough),
+        asset_entries=_repeat(store, _asset_retention, 0, is_enough) + _repeat(store, _orphans, 0, is_enough),
+        requests=_repeat(store, _old_requests, LogCursor(), is_enough),
     )
+    if not is_enough():
+        store.transact(_note_sweep)
+    return swept
+
+
+def is_sweep_due(tx: Transaction) -> bool:
+    """Return whether no sweep has gone through for a day; also when the clock was set back behind the last."""
+    [(swept_at,)] = tx.rows("SELECT swept_at FROM store")
+    return not 0 <= tx.now.wall_us - swept_at < SWEEP_EVERY_US
+
+
+def _note_sweep(work: Work) -> None:
+    work.tx.run("UPDATE store SET swept_at = ?", (work.tx.now.wall_us,))
 
 
 # What a step removed, and where the next one begins; None: there is nothing more to look at.
 _Progress = tuple[int, Any]
 
 
-def _repeat(store: Store, step: Callable[[Work, Any], _Progress], cursor: Any) -> int:
+def _repeat(
+    store: Store, step: Callable[[Work, Any], _Progress], cursor: Any, is_enough: Callable[[], bool]
+) -> int:
     total = 0
-    while cursor is not None:
+    while cursor is not None and not is_enough():
         begin_at = cursor
         removed, cursor = store.transact(lambda work: step(work, begin_at))  # noqa: B023 -- called at once
         total += removed

@@ -61,7 +61,7 @@ def migrate(connection: apsw.Connection, known: list[Migration], release: str) -
                 connection.pragma("user_version", step.number)
         if version == 0:
             connection.pragma("application_id", APPLICATION_ID)
-            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?)", (os.urandom(16).hex(), release))
+            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?, 0)", (os.urandom(16).hex(), release))
         connection.execute("UPDATE store SET written_by_release = ?", (release,))
 
 

@@ -1,13 +1,14 @@
 -- The store as it begins. Instants (`*_at`) are microseconds since the Unix epoch, UTC, by the wall clock of
 -- the store; `lease_until` is microseconds of the boot-time clock, and means something only under its boot id.
 
--- One row: who this store is, the last version that it drew (versions are never used twice), and the release
--- that wrote this schema, for the message to an older one.
+-- One row: who this store is, the last version that it drew (versions are never used twice), the release that
+-- wrote this schema (for the message to an older one), and when a sweep last went through.
 CREATE TABLE store (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     store_id TEXT NOT NULL,
     last_version INTEGER NOT NULL,
-    written_by_release TEXT NOT NULL
+    written_by_release TEXT NOT NULL,
+    swept_at INTEGER NOT NULL
 ) STRICT;
 
 -- A task instance outlives its tries, tokens and request ids. `current_try` is the one that may read and write.
