@@ -112,7 +112,7 @@ class EmbeddedStore:
         if self._is_closed:
             return
         self._is_closed = True
-        # A sweep that cannot be (a full disk, a busy store) is the next one's, and no fault of whoever is done.
+        # A sweep that cannot be (a full disk, a busy store) is the next one's, not the closer's fault.
         with contextlib.suppress(StatekeepError):
             self._sweep_when_due()
         with translated(self.path), self._lock.held():

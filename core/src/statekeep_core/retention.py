@@ -90,7 +90,7 @@ def sweep(store: Store, is_enough: Callable[[], bool] = lambda: False) -> Swept:
 
 
 def is_sweep_due(tx: Transaction) -> bool:
-    """Return whether no sweep has gone through for a day; also when the clock was set back behind the last."""
+    """Return whether no sweep has gone through for a day, by a clock that may have been set back."""
     [(swept_at,)] = tx.rows("SELECT swept_at FROM store")
     return not 0 <= tx.now.wall_us - swept_at < SWEEP_EVERY_US
 
