@@ -32,6 +32,7 @@ CASES = {
         '"shared/alpha"', '"shared/alpha", "shared/*"', FaultKind.MEMBER_PATTERN
     ),
     "a shared distribution without a source": _in_root(SOURCE_LINE, "", FaultKind.SOURCE_MISSING),
+    "no table of sources": _in_root("[tool.uv.sources]", "[tool.other]", FaultKind.SOURCE_MISSING),
     "a shared distribution that comes from elsewhere": _in_root(
         SOURCE_LINE, 'statekeep-shared-alpha = { path = "elsewhere" }', FaultKind.SOURCE_MISSING
     ),
