@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 import threading
@@ -209,6 +210,19 @@ def test_a_peer_that_went_away_leaves_its_answers_to_nobody(served: Served) -> N
         _wait_until(lambda: bool(served.store.waiting))
     served.store.waiting.pop()(to_plain(m.Absent("k")))
     served.in_loop(lambda: None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_not_served_even_where_the_folder_is_open(served: Served) -> None:
+    served.path.parent.chmod(0o755)
+    served.path.chmod(0o777)
+    child = os.fork()
+    if child == 0:  # /usr/bin/python is not everywhere, and this one may not be for every user to execute
+        os.setuid(65534)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.connect(str(served.path))
+            os._exit(0 if peer.recv(1) == b"" else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_nobody_is_served_after_the_end(served: Served, client: ChannelClient) -> None:

@@ -207,6 +207,17 @@ def test_a_supervisor_whose_guardian_was_killed_gets_another(statekeep: Statekee
     assert statekeep.left_behind() == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the guardian alone sees to it")
+def test_the_command_itself_dies_even_with_supervisor_and_guardian(statekeep: Statekeep) -> None:
+    with statekeep.started("echo $$; exec sleep 60") as run:
+        task = int(run.line())
+        guardian = next(child for child in children_of(run.process.pid) if child != task)
+        os.kill(run.process.pid, signal.SIGSTOP)  # so that it makes no new guardian
+        os.kill(guardian, signal.SIGKILL)
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.wait_for_end_of_output()
+
+
 def test_what_outlived_both_supervisor_and_guardian_is_ended_by_the_next_start(statekeep: Statekeep) -> None:
     with statekeep.started("(sleep 60 & sleep 60) & echo $$; sleep 60") as run:
         task = int(run.line())

@@ -32,6 +32,7 @@ class Finishing:
         patience_seconds: float,
         say: Callable[[str], None],
         is_stopped: Callable[[], bool],
+        pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._loop = loop
         self._client = client
@@ -39,6 +40,7 @@ class Finishing:
         self._patience_seconds = patience_seconds
         self._say = say
         self._is_stopped = is_stopped
+        self._pause_seconds = pause_seconds
 
     def finish(self, request: m.Finish) -> m.Finished | m.Refusal:
         """Return the store's answer; an unavailable store's, when it is still that after the patience."""
@@ -57,7 +59,7 @@ class Finishing:
                     f"the try's end could not be recorded: {error}; trying for {self._patience_seconds:g} s"
                 )
                 is_said = True
-            self._loop.pause(min(_PAUSE_SECONDS, self._patience_seconds), unless=self._is_stopped)
+            self._loop.pause(self._pause_seconds, unless=self._is_stopped)
 
     def _ask(self, request: m.Finish, request_id: str) -> m.Finished | m.Refusal:
         replies: list[Plain] = []
