@@ -89,7 +89,7 @@ def kill_victim(victim: str, supervisor: int) -> None:
     """SIGKILL a supervisor, its task, or both, or those and the guardian too."""
     # The guardian leads a session of its own; the task stays in the supervisor's.
     children = children_of(supervisor)
-    guardians = [child for child in children if _session(child) == child]
+    guardians = [child for child in children if session_of(child) == child]
     tasks = [child for child in children if child not in guardians]
     victims = {"task": tasks, "supervisor": [], "both": tasks, "all": [*guardians, *tasks]}[victim]
     _kill_each(victims)
@@ -111,7 +111,8 @@ def children_of(process: int) -> list[int]:
     return [int(child) for parent, child in pairs if int(parent) == process]
 
 
-def _session(process: int) -> int:
+def session_of(process: int) -> int:
+    """Return the session of a process: the guardian leads its own. 0 when the process has ended."""
     try:
         return os.getsid(process)
     except ProcessLookupError:

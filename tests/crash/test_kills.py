@@ -178,3 +178,13 @@ def test_an_undisturbed_run_goes_through_every_step(workplace: Workplace) -> Non
     assert [step for step in gone_through if step in SUPERVISOR_STEPS] == list(SUPERVISOR_STEPS)
     # A torn write happens only where somebody is killed in it.
     assert set(gone_through) == {*SUPERVISOR_STEPS, *STATEMENT_STEPS, *FILE_STEPS} - {"file_torn"}
+
+
+def test_a_write_is_answered_after_its_fsync(workplace: Workplace) -> None:
+    """A kill loses nothing that the kernel has; a power cut would, so the order is looked at."""
+    steps = workplace.path / "steps"
+    assert workplace.run(steps=str(steps)) == 0
+    groups = "\n".join(step for step in steps.read_text().split() if step in (*FILE_STEPS, "group_answered"))
+    written = [group for group in groups.split("group_answered")[:-1] if "file_written" in group]
+    assert len(written) > _MIDDLE
+    assert all(group.split()[-1] == "file_synced" for group in written)

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.checker import judge
 from tests.crash.job import OUTLET, Work
 from tests.crash.ledger import Seen
-from tests.crash.steps import children_of
+from tests.crash.steps import children_of, session_of
 from tests.crash.workplace import PATIENCE_SECONDS, ROOT, Workplace, wait_until
 
 pytestmark = pytest.mark.slow
@@ -29,9 +29,14 @@ class Running:
         wait_until(lambda: place.records(Seen))
 
     def guardian(self) -> int:
-        """Return the guardian: the one child that leads a session of its own."""
-        [guardian] = [child for child in children_of(self.supervisor.pid) if os.getsid(child) == child]
+        """Return the guardian, as soon as there is one."""
+        wait_until(lambda: len(self.guardians()) == 1)
+        [guardian] = self.guardians()
         return guardian
+
+    def guardians(self) -> list[int]:
+        """Return the children that lead a session of their own."""
+        return [child for child in children_of(self.supervisor.pid) if session_of(child) == child]
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def test_a_stopped_task_dies_with_its_supervisor_too(running: Running) -> None:
 def test_a_killed_guardian_is_replaced(running: Running) -> None:
     first = running.guardian()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(children_of(running.supervisor.pid)) == 2 and running.guardian() != first)
+    wait_until(lambda: running.guardians() not in ([], [first]))
     running.supervisor.kill()
     assert_the_next_start_goes_on(running.place)
 
@@ -104,7 +109,7 @@ def test_what_a_killed_task_leaves_running_is_ended_before_the_try_is_finished(w
     gate = workplace.make_gate()
     run = workplace.start_run(workplace.job(Work(1, has_child=True, gate=str(gate))))
     wait_until(lambda: workplace.records(Seen))
-    [task] = [child for child in children_of(run.pid) if os.getsid(child) != child]
+    [task] = [child for child in children_of(run.pid) if session_of(child) != child]
     os.kill(task, signal.SIGKILL)
     assert run.wait(PATIENCE_SECONDS) == 137
     assert "processes of the task have outlived it; stopping them" in workplace.said()
