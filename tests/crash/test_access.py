@@ -12,9 +12,10 @@ import pytest
 from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import open_store
 
+from tests.crash.observer import ask
 from tests.crash.supervise import TASK
 from tests.crash.trespass import foreign_requests
-from tests.crash.workplace import PATIENCE_SECONDS, Workplace, ask
+from tests.crash.workplace import PATIENCE_SECONDS, Workplace
 
 pytestmark = pytest.mark.slow
 

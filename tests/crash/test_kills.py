@@ -15,6 +15,7 @@ from statekeep.supervisor import supervisor
 
 from tests.crash.checker import judge
 from tests.crash.job import Work
+from tests.crash.observer import observe
 from tests.crash.steps import (
     FILE_STEPS,
     STATEMENT_STEPS,
@@ -83,7 +84,7 @@ def run_observed(place: Workplace, kills: Sequence[Kill]) -> None:
     """As ``run_killed``, with an operator who reads all the time."""
     is_over = threading.Event()
     with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
-        glimpses = pool.submit(place.observe, is_over)
+        glimpses = pool.submit(observe, place.store_path, place.ledger, is_over)
         stack.callback(is_over.set)
         run_killed(place, kills)
         is_over.set()

@@ -13,6 +13,7 @@ import pytest
 from tests.crash.checker import judge
 from tests.crash.job import Work
 from tests.crash.ledger import Acknowledged, Refused, Seen
+from tests.crash.observer import lease_until
 from tests.crash.workplace import PATIENCE_SECONDS, Workplace, wait_until
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ def test_a_task_that_goes_on_after_its_try_is_lost_is_told_so(workplace: Workpla
 
 def test_a_lease_that_ran_out_ends_nothing_while_nobody_takes_over(suspended: Suspended) -> None:
     place = suspended.place
-    until = place.lease_until(1)
+    until = lease_until(place.store_path, 1)
     wait_until(lambda: _boot_us() > until)
     suspended.go_on()
     suspended.gate.write_bytes(b"")
@@ -174,7 +175,7 @@ def test_a_wall_clock_that_jumps_under_a_running_try_leaves_its_lease_alone(
     for ahead_seconds in (TEN_YEARS_SECONDS, -TEN_YEARS_SECONDS, 0):
         wall_clock.jump(ahead_seconds)
         _wait_for_a_heartbeat(workplace)
-        left_seconds = (workplace.lease_until(1) - _boot_us()) / 1_000_000
+        left_seconds = (lease_until(workplace.store_path, 1) - _boot_us()) / 1_000_000
         assert 0 < left_seconds <= 1, left_seconds
     assert workplace.start_run(workplace.job()).wait(PATIENCE_SECONDS) == 75
     gate.write_bytes(b"")
@@ -187,8 +188,8 @@ def _leave_only_the_lease(run: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_a_heartbeat(place: Workplace) -> None:
-    before = place.lease_until(1)
-    wait_until(lambda: place.lease_until(1) > before)
+    before = lease_until(place.store_path, 1)
+    wait_until(lambda: lease_until(place.store_path, 1) > before)
 
 
 def _boot_us() -> int:

@@ -7,18 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state import wire
-from statekeep_core.embedded import EmbeddedStore, open_store
-
 from demo.processes import running_processes
 from tests.crash.job import OUTLET, Work
-from tests.crash.ledger import Glimpse, Ledger, Snapshot, State
+from tests.crash.ledger import Ledger, Snapshot
+from tests.crash.observer import take_snapshot
 from tests.crash.steps import Kill, kill_victim
 from tests.crash.supervise import TASK, Plan
 
@@ -109,37 +105,15 @@ class Workplace:
         """Return the records of one kind that are in the ledger so far."""
         return [record for record in self.ledger.read() if isinstance(record, kind)]
 
-    def lease_until(self, try_number: int) -> int:
-        """Return until when the store has leased a try, in microseconds of the boot-time clock."""
-        query = "SELECT lease_until FROM tries WHERE try_number = ?"
-        with closing(open_store(self.store_path)) as store:
-            [(until,)] = store.transact(lambda work: work.tx.rows(query, (try_number,)))
-        return int(until)
-
     def said(self) -> str:
         """Return everything that the processes of this place have said so far."""
         return (self.path / "said").read_text()
 
     def snapshot(self) -> Snapshot:
         """Return what an operator sees, and add it to the ledger. No supervisor may be at work."""
-        with closing(open_store(self.store_path)) as store:
-            statuses, task, asset = look(store)
-            staged = store.transact(
-                lambda work: work.tx.rows("SELECT DISTINCT try_number FROM staged_operations")
-            )
-        snapshot = Snapshot(statuses, task, asset, tuple(number for (number,) in staged))
+        snapshot = take_snapshot(self.store_path)
         self.ledger.append(snapshot)
         return snapshot
-
-    def observe(self, until: Any) -> int:
-        """Add a glimpse to the ledger again and again until the event is set; return how many."""
-        glimpses = 0
-        with closing(open_store(self.store_path)) as store:
-            while not until.wait(_LOOK_SECONDS):
-                statuses, _task, asset = look(store)
-                self.ledger.append(Glimpse(statuses, asset))
-                glimpses += 1
-        return glimpses
 
     def processes(self) -> list[int]:
         """Return the processes that were started here and are alive."""
@@ -153,37 +127,9 @@ class Workplace:
         return [str(path.relative_to(self.path)) for path in left]
 
 
-def look(store: EmbeddedStore) -> tuple[dict[int, str], State, State]:
-    """Return how the tries stand, and the state of the task and of its outlet, all of one instant."""
-    tries, task, asset = ask(
-        store,
-        m.ListTries(),
-        m.ListEntries(m.TaskAddress(*TASK), with_values=True),
-        m.ListEntries(m.AssetAddress(OUTLET), with_values=True),
-    )
-    # A try is running for the store until it is superseded, whatever became of its lease.
-    statuses = {row.try_number: row.status.replace("lapsed", "running") for row in tries.tries}
-    return statuses, dict(_values(task)), dict(_values(asset))
-
-
-def ask(store: EmbeddedStore, *requests: Any) -> list[Any]:
-    """Ask as an operator and return the replies, refusals included."""
-    claims = wire.to_plain(m.OperatorClaims("observer"))
-    replies = store.handle_group([(claims, "", wire.to_plain(request)) for request in requests])
-    return [wire.from_plain(reply) for reply in replies]
-
-
 def wait_until(is_so: Any) -> None:
     """Return as soon as ``is_so()``; fail when that takes too long."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < give_up_at, f"still not so after {PATIENCE_SECONDS:g} s"
         time.sleep(_LOOK_SECONDS)
-
-
-def _values(reply: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(reply, m.Refusal):  # the first try has not come so far as to name the task or the asset
-        assert reply.code == "not_found", reply
-        return
-    for entry in reply.entries:
-        yield entry.key, json.loads(entry.value)
