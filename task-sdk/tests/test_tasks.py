@@ -110,6 +110,23 @@ def look(secret):
 
 
 @pytest.mark.slow
+def test_what_escapes_from_the_task_keeps_nobody_waiting(statekeep: Statekeep) -> None:
+    (statekeep.folder / "escape.py").write_text(
+        """
+import statekeep, subprocess
+@statekeep.task(dag="etl")
+def escape():
+    sleeper = subprocess.Popen(["sleep", "60"], start_new_session=True, close_fds=False)
+    open("sleeper", "w").write(str(sleeper.pid))
+"""
+    )
+    script = (
+        "import escape, os; escape.escape.run('r'); os.kill(int(open('sleeper').read()), 9); print('in time')"
+    )
+    assert run_python(statekeep, script).stdout == "in time\n"
+
+
+@pytest.mark.slow
 def test_a_store_that_cannot_be_used_is_raised_as_itself(statekeep: Statekeep) -> None:
     script = """
 import job, os, statekeep.errors

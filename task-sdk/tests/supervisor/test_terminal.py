@@ -26,8 +26,8 @@ class Session:
             os.chdir(statekeep.folder)
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], statekeep.environ | {"PS1": ""})
 
-    def supervise(self, script: str, *, after: str = "") -> None:
-        words = " ".join([sys.executable, "-m", "statekeep", "run", *THE_TASK, "--", "sh", "-c"])
+    def supervise(self, script: str, *, options: tuple[str, ...] = (), after: str = "") -> None:
+        words = " ".join([sys.executable, "-m", "statekeep", "run", *THE_TASK, *options, "--", "sh", "-c"])
         self.send(f"{words} '{script}'{after}\n".encode())
 
     def send(self, keys: bytes) -> None:
@@ -68,13 +68,23 @@ def test_a_task_reads_from_the_terminal_and_the_shell_gets_it_back(statekeep: St
 
 def test_ctrl_c_ends_the_task_and_no_retry_follows(statekeep: Statekeep) -> None:
     with shell(statekeep) as session:
-        session.supervise("echo rea''dy; exec sleep 60")
+        session.supervise("echo rea''dy; exec sleep 60", options=("--retries=3",))
         session.wait_for("ready")
         session.send(CTRL_C)
         session.wait_for("ended by signal 2 (SIGINT)")
         session.send(b"echo status-$?-$((40 + 2))\n")
         session.wait_for("status-130-42")
     assert statekeep.statuses() == ["failed"]
+
+
+def test_a_script_around_it_has_the_terminal_afterwards(statekeep: Statekeep) -> None:
+    supervised = f"{sys.executable} -m statekeep run {' '.join(THE_TASK)} -- sh -c 'read line'"
+    (statekeep.folder / "script").write_text(f"{supervised}\nread word; echo got-$word\n")
+    with shell(statekeep) as session:
+        session.send(b"sh script\n")
+        session.send(b"first\n")
+        session.send(b"second\n")
+        session.wait_for("got-second")
 
 
 def test_a_task_that_handles_ctrl_c_goes_on(statekeep: Statekeep) -> None:

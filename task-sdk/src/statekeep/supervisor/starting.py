@@ -42,6 +42,7 @@ class Starter:
         open_client: Callable[[], StoreClient],
         *,
         lease_seconds: float,
+        say: Callable[[str], None] = lambda _message: None,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self.lock: TryLock | None = None
@@ -49,7 +50,9 @@ class Starter:
         self._path = path
         self._open_client = open_client
         self._lease_seconds = lease_seconds
+        self._say = say
         self._on_step = on_step
+        self._is_waiting = False
         self._is_open = False
 
     def start(self, *, pause: Callable[[float], None], is_stopped: Callable[[], bool]) -> m.Started:
@@ -63,10 +66,11 @@ class Starter:
             self._take_lock()
             try:
                 started = self._start(is_retry=False)
-            except TryRunningError:
+            except TryRunningError as error:
                 left_seconds = give_up_at - time.monotonic()
                 if left_seconds <= 0:
                     raise
+                self._say_waiting(error)
                 pause(min(left_seconds, _LONGEST_PAUSE_SECONDS))
                 if is_stopped():
                     raise
@@ -90,6 +94,12 @@ class Starter:
         finally:
             if self.lock is not None:
                 self.lock.release()
+
+    def _say_waiting(self, error: TryRunningError) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            number, task = error.facts.get("try_number"), error.facts.get("task")
+            self._say(f"waiting up to {self._job.wait_seconds:g} s for try {number} of {task}")
 
     def _take_lock(self) -> None:
         if self.lock is None:

@@ -81,6 +81,7 @@ class Supervisor:
             self._lock_path,
             self._open_client,
             lease_seconds=self._settings.lease_seconds,
+            say=self._say,
             on_step=self._on_step,
         )
         try:
