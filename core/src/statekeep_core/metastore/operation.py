@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import NamedTuple
 
 from statekeep_core._shared.state.arithmetic import encode_for_max, incremented, maximum
@@ -87,6 +86,8 @@ def _compares_in_any_order(*operations: Operation) -> bool:
 
 
 def _is_canonical_instant(text: str) -> bool:
+    from datetime import datetime  # few tries compare instants, and each start would pay 2 ms for the import
+
     try:
         return bool(decode(encode_for_max(datetime.fromisoformat(text))) == text)
     except (ValueError, InvalidValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from typing import Any
 
@@ -20,8 +20,8 @@ def load(text: str) -> Any:
 
 
 def _base64(value: bytes) -> dict[str, str]:
-    return {"$base64": base64.b64encode(value).decode("ascii")}
+    return {"$base64": binascii.b2a_base64(value, newline=False).decode("ascii")}
 
 
 def _bytes(found: dict[str, Any]) -> Any:
-    return base64.b64decode(found["$base64"]) if "$base64" in found else found
+    return binascii.a2b_base64(found["$base64"]) if "$base64" in found else found
