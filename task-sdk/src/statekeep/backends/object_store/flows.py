@@ -1,0 +1,134 @@
+"""What the backend does, as flows: writing, reading, deleting and clearing, over any medium.
+
+A flow that the store did not answer is run again from its beginning, a bounded number of times: creating
+an object that turns out to be there already is no fault when it holds the very value.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from ..._shared.state.errors import InvalidRequestError, UnavailableError
+from ..._shared.state.scope import TaskScope
+from .layout import ENTRIES_ROOT, scope_path, task_path
+from .medium import ObjectAbsentError, ObjectExistsError
+from .object_format import ObjectReader, ValueParts
+from .steps import Ask, Compute, Pause, ReadOn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from ..._shared.state.scope import StateScope
+    from .layout import Origin
+    from .steps import Step
+
+Outcome = TypeVar("Outcome")
+
+_FIRST_PAUSE_SECONDS = 0.1
+
+
+class Policy(NamedTuple):
+    """How objects are written, and how long a store that does not answer is asked again."""
+
+    compression_level: int | None
+    part_bytes: int
+    creates_in_parts: bool
+    extra_attempts: int
+    retry_seconds: float
+    now_seconds: Callable[[], float]
+
+
+def patient(
+    policy: Policy, attempt: Callable[[], Generator[Step, Any, Outcome]]
+) -> Generator[Step, Any, Outcome]:
+    """Run a flow, and again while the store is unavailable, as often and as long as the policy says."""
+    give_up_at = policy.now_seconds() + policy.retry_seconds
+    for number in range(policy.extra_attempts):
+        try:
+            return (yield from attempt())
+        except UnavailableError:
+            pause_seconds = _FIRST_PAUSE_SECONDS * 2**number
+            if policy.now_seconds() + pause_seconds > give_up_at:
+                raise
+        yield Pause(pause_seconds)
+    return (yield from attempt())
+
+
+def write(
+    policy: Policy, path: str, origin: Origin, value: str, *, create: bool
+) -> Generator[Step, Any, None]:
+    """Write an object whole: in one request when it is small, in parts that are completed at the end.
+
+    ``create`` is for storage keys, which are written once: another value under the same path is refused
+    with ``invalid_request`` and left as it is.
+    """
+    parts = ValueParts(value, origin, policy.compression_level)
+    pieces = iter(parts)
+    head = yield Compute(_gathered, (pieces, policy.part_bytes), min(parts.size_bytes, policy.part_bytes))
+    is_whole = len(head) < policy.part_bytes
+    try:
+        if is_whole:
+            yield Ask("put", (path, head, create))
+            return
+        if create and not policy.creates_in_parts and (yield Ask("exists", (path,))):
+            raise ObjectExistsError
+        yield Ask("put", (path, chain([head], pieces), create))
+    except ObjectExistsError:
+        yield from _check_it_holds(path, value)
+
+
+def read(path: str, expected: Origin | None = None) -> Generator[Step, Any, str]:
+    """Read an object whole; raise ``ObjectAbsentError`` or ``NotAnObjectError``.
+
+    With ``expected``, an object of another origin is not the one that was asked for.
+    """
+    stream = yield Ask("open", (path,))
+    try:
+        reader = ObjectReader()
+        while (piece := (yield ReadOn(stream))) is not None:
+            reader.accept(piece)
+            yield Compute(reader.advance, (), reader.work_bytes)
+    finally:
+        stream.close()
+    value: str = yield Compute(reader.finish, (expected,), reader.size_bytes)
+    return value
+
+
+def read_entry(path: str) -> Generator[Step, Any, str | None]:
+    """Read what was set under a path, or None."""
+    try:
+        return (yield from read(path))
+    except ObjectAbsentError:
+        return None
+
+
+def delete(paths: Sequence[str]) -> Generator[Step, Any, None]:
+    """Remove objects; absent ones are no error."""
+    yield Ask("delete", (paths,))
+
+
+def clear(scope: StateScope, *, all_map_indices: bool) -> Generator[Step, Any, None]:
+    """Remove every entry of a scope. Objects of references are left: history may name them."""
+    folder = scope_path(ENTRIES_ROOT, scope)
+    if all_map_indices and isinstance(scope, TaskScope):
+        folder = task_path(ENTRIES_ROOT, scope)
+    paths = yield Ask("paths_below", (folder,))
+    if paths:
+        yield Ask("delete", (paths,))
+
+
+def _check_it_holds(path: str, value: str) -> Generator[Step, Any, None]:
+    standing = yield from read(path)
+    if standing != value:
+        problem = "already names an object with another value"
+        raise InvalidRequestError(what="storage key", problem=problem, remedy="draw a new generation")
+
+
+def _gathered(pieces: Iterator[bytes], least_bytes: int) -> bytes:
+    head = bytearray()
+    for piece in pieces:
+        head += piece
+        if len(head) >= least_bytes:
+            break
+    return bytes(head)

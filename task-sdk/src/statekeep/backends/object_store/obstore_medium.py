@@ -1,0 +1,223 @@
+"""Objects of a service, or in memory, through obstore (Rust's ``object_store``)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..._shared.state.errors import InvalidRequestError, StoreUnusableError, UnsupportedError
+from .address import MEMORY
+from .failures import failure, is_missing_bucket
+from .medium import Listed, ObjectAbsentError, ObjectExistsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from .address import Address
+    from .patience import Patience
+
+_LIST_PAGE = 1_000
+_STREAM_BYTES = 1 << 20
+_LONGEST_TRANSFER = timedelta(hours=1)
+_MAX_PAUSE_SECONDS = 5.0
+
+
+class ObstoreMedium:
+    """One bucket and prefix. Its store is opened at once, which sends nothing yet."""
+
+    is_async = True
+    creates_in_parts = False
+    extra_attempts = 2
+
+    # process-wide, because the client library's threads are: they do not live on in a forked child, where
+    # every call would wait for them for ever.
+    _used_in_process: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        address: Address,
+        options: Mapping[str, Any],
+        patience: Patience,
+        *,
+        part_bytes: int,
+        parallel_parts: int,
+    ) -> None:
+        self._obstore = load_obstore()
+        self._where = address.url
+        self._part_bytes = part_bytes
+        self._parallel_parts = parallel_parts
+        self._store = self._opened(address, dict(options), patience)
+
+    @property
+    def endpoint(self) -> str:
+        """The service's address when it is not the provider's own."""
+        return str(getattr(self._store, "config", {}).get("endpoint", ""))
+
+    def put(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
+        with self._translated():
+            self._obstore.put(self._store, path, body, **self._put_options(body, create))
+
+    async def aput(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
+        with self._translated():
+            await self._obstore.put_async(self._store, path, body, **self._put_options(body, create))
+
+    def exists(self, path: str) -> bool:
+        try:
+            with self._translated():
+                self._obstore.head(self._store, path)
+        except ObjectAbsentError:
+            return False
+        return True
+
+    async def aexists(self, path: str) -> bool:
+        try:
+            with self._translated():
+                await self._obstore.head_async(self._store, path)
+        except ObjectAbsentError:
+            return False
+        return True
+
+    def open(self, path: str) -> _Stream:
+        with self._translated():
+            return _Stream(self, self._obstore.get(self._store, path))
+
+    async def aopen(self, path: str) -> _Stream:
+        with self._translated():
+            return _Stream(self, await self._obstore.get_async(self._store, path))
+
+    def read_start(self, path: str, most_bytes: int) -> bytes:
+        with self._translated():
+            return bytes(self._obstore.get_range(self._store, path, start=0, end=most_bytes))
+
+    def delete(self, paths: Sequence[str]) -> None:
+        for group in _groups_to_delete(paths):
+            try:
+                with self._translated():
+                    self._obstore.delete(self._store, group)
+            except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
+                for path in group if len(group) > 1 else ():
+                    self.delete([path])
+
+    async def adelete(self, paths: Sequence[str]) -> None:
+        for group in _groups_to_delete(paths):
+            try:
+                with self._translated():
+                    await self._obstore.delete_async(self._store, group)
+            except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
+                for path in group if len(group) > 1 else ():
+                    await self.adelete([path])
+
+    def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
+        with self._translated():
+            for page in self._obstore.list(self._store, folder, chunk_size=_LIST_PAGE):
+                yield [Listed(found["path"], found["size"], found["last_modified"]) for found in page]
+
+    def paths_below(self, folder: str) -> list[str]:
+        with self._translated():
+            found = self._obstore.list(self._store, folder, chunk_size=_LIST_PAGE).collect()
+        return [str(one["path"]) for one in found]
+
+    async def apaths_below(self, folder: str) -> list[str]:
+        with self._translated():
+            found = await self._obstore.list(self._store, folder, chunk_size=_LIST_PAGE).collect_async()
+        return [str(one["path"]) for one in found]
+
+    def remove_leftovers(self) -> None:
+        """Nothing: parts of an upload that was never completed are removed by the bucket's own rules."""
+
+    def _put_options(self, body: bytes | Iterable[bytes], create: bool) -> dict[str, Any]:
+        if isinstance(body, bytes):
+            return {"mode": "create" if create else "overwrite", "use_multipart": False}
+        return {"chunk_size": self._part_bytes, "max_concurrency": self._parallel_parts}
+
+    def _opened(self, address: Address, options: dict[str, Any], patience: Patience) -> Any:
+        if address.kind == MEMORY:
+            return self._obstore.store.MemoryStore()
+        client = {
+            "connect_timeout": timedelta(seconds=patience.connect_seconds),
+            "read_timeout": timedelta(seconds=patience.answer_seconds),
+            "timeout": _LONGEST_TRANSFER,  # of a whole object; a silent service is given up long before
+            **options.pop("client_options", {}),
+        }
+        if str(options.get("endpoint", "")).startswith("http://"):
+            client.setdefault("allow_http", True)
+        retries = {
+            "max_retries": patience.max_retries,
+            "retry_timeout": timedelta(seconds=patience.retry_seconds),
+            "backoff": {"max_backoff": timedelta(seconds=min(_MAX_PAUSE_SECONDS, patience.retry_seconds))},
+        }
+        try:
+            return self._obstore.store.from_url(
+                address.url, client_options=client, retry_config=retries, **options
+            )
+        except (self._obstore.exceptions.BaseError, TypeError, ValueError) as error:
+            problem = str(error).partition("\n")[0].rstrip(".")[:200]
+            remedy = "correct its url and options"
+            raise InvalidRequestError(
+                what=f"the object store {address.url}", problem=problem, remedy=remedy
+            ) from None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise the errors of the medium, or the contract's, in place of the library's."""
+        self._refuse_after_fork()
+        errors = self._obstore.exceptions
+        try:
+            yield
+        except errors.AlreadyExistsError:
+            raise ObjectExistsError from None
+        except FileNotFoundError as error:
+            if is_missing_bucket(str(error)):
+                raise failure(self._where, str(error)) from None
+            raise ObjectAbsentError from None
+        except (errors.BaseError, OSError) as error:
+            raise failure(self._where, str(error)) from None
+
+    def _refuse_after_fork(self) -> None:
+        own = os.getpid()
+        if ObstoreMedium._used_in_process is None:
+            ObstoreMedium._used_in_process = own
+        elif ObstoreMedium._used_in_process != own:
+            problem = "the client does not survive a fork; start child processes by 'spawn' or 'forkserver'"
+            raise UnsupportedError(what=f"{self._where} in a forked process", problem=problem)
+
+
+class _Stream:
+    """An object that is being read, a mebibyte or more at a time."""
+
+    def __init__(self, medium: ObstoreMedium, result: Any) -> None:
+        self._medium = medium
+        self._pieces = result.stream(min_chunk_size=_STREAM_BYTES)
+
+    def read(self) -> bytes | None:
+        with self._medium._translated():  # noqa: SLF001 -- a part of the same medium
+            return next(self._pieces, None)
+
+    async def aread(self) -> bytes | None:
+        with self._medium._translated():  # noqa: SLF001 -- a part of the same medium
+            return await anext(self._pieces, None)
+
+    def close(self) -> None:
+        """Nothing: the connection is let go of with the stream."""
+
+
+def load_obstore() -> ModuleType:
+    """Return the client library; raise ``store_unusable``, which names the extra, when it is absent."""
+    try:
+        import obstore
+        import obstore.store
+    except ImportError as error:
+        raise StoreUnusableError(
+            what="an object store",
+            problem="obstore is not installed",
+            remedy="pip install 'statekeep[objectstore]'",
+        ) from error
+    return obstore
+
+
+def _groups_to_delete(paths: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(paths), _LIST_PAGE):
+        yield list(paths[start : start + _LIST_PAGE])
