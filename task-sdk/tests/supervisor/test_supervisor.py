@@ -191,6 +191,16 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(statekeep: Stateke
     assert (run.returncode, run.stdout) == (0, "alive\n")
 
 
+def test_a_parent_that_ignores_the_end_of_children_makes_no_difference(statekeep: Statekeep) -> None:
+    script = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+    script += " os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    supervised = ["-m", "statekeep", "run", *THE_TASK, "--", "sh", "-c", "exit 3"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *supervised], env=statekeep.environ, timeout=30, check=False
+    )
+    assert done.returncode == 3
+
+
 # --- kills -----------------------------------------------------------------------------------------------
 
 

@@ -6,9 +6,11 @@ import gc
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
+from ..supervisor.exit_status import INTERNAL
 from ..supervisor.saying import say
 from .parser import Parser
 
@@ -57,14 +59,16 @@ def run_command(given: Sequence[str]) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         return _NOBODY_READS
-    except Exception as error:  # status_of knows ours; any other is raised again
+    except (
+        Exception
+    ) as error:  # whatever it is, the status must not pass for the command's own
         from .statuses import status_of
 
-        status_or_none = status_of(error)
-        if status_or_none is None:
-            raise
+        status = status_of(error)
+        if status == INTERNAL:
+            traceback.print_exc()
         say(str(error))
-        return status_or_none
+        return status
 
 
 def _without_group(given: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ from .._shared.state.errors import StatekeepError
 from ..supervisor import exit_status
 
 
-def status_of(error: Exception) -> int | None:
-    """Return the exit status for an error that was raised on purpose; None for any other."""
+def status_of(error: Exception) -> int:
+    """Return the exit status for an error: by its cause if it was raised on purpose, else that of a fault."""
     if isinstance(error, (StatekeepError, SettingsError)):
         return exit_status.of_refusal(error.code)
-    return None
+    return exit_status.INTERNAL

@@ -79,13 +79,14 @@ class Loop:
     def signals(self, numbers: Iterable[int], on_signal: Callable[[int], None]) -> Iterator[None]:
         """Call ``on_signal`` in the loop for each of these signals while the block runs. Main thread only.
 
-        A signal that this process was started to ignore (``nohup``) stays ignored.
+        A signal that this process was started to ignore (``nohup``) stays ignored, except SIGCHLD: ignoring
+        that would hide how children end.
         """
         self._on_signal = on_signal
         wakeup = signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False)
         handlers = {}
         for number in numbers:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
                 handlers[number] = signal.signal(number, _leave_it_to_the_pipe)
         try:
             yield
