@@ -28,7 +28,7 @@ _CODES = MappingProxyType(
         "ExpiredToken": _Cause("the credentials have expired", "renew them"),
         "InvalidToken": _Cause("the session token is not valid", _CREDENTIALS),
         "RequestTimeTooSkewed": _Cause("this machine's clock is wrong", "set the clock, for instance by NTP"),
-        "AccessDenied": _Cause("the credentials do not allow it", _ALLOW),
+        "AccessDenied": _Cause("the credentials do not allow it, or there is no such bucket", _ALLOW),
         "AuthorizationHeaderMalformed": _Cause(
             "the region is wrong", "set the option region to the bucket's"
         ),
