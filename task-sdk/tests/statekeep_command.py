@@ -87,7 +87,7 @@ class Statekeep:
 
     def left_behind(self) -> list[str]:
         """Return what supervisors have left in the temporary folder and among the locks."""
-        locks = self.store.parent / "locks"
+        locks = self.store.with_name(f"{self.store.name}.locks")
         return [
             path.name for folder in (self.temporary, locks) if folder.exists() for path in folder.iterdir()
         ]

@@ -110,7 +110,7 @@ def test_a_try_that_was_taken_over_is_told_so(
 ) -> None:
     def go_on() -> None:
         with open_task(dag="etl", run="r", task="t") as context:
-            for lock in (statekeep.store.parent / "locks").iterdir():
+            for lock in statekeep.store.with_name(f"{statekeep.store.name}.locks").iterdir():
                 lock.unlink()  # as if this process had been away for longer than its lease
             statekeep("run", "--dag=etl", "--run=r", "--task=t", "--", "true")
             context.task_state.set("k", 1)

@@ -27,7 +27,8 @@ def lock_directory(settings: Settings, environ: Mapping[str, str]) -> Path:
     _check_embedded(settings)
     from .embedded import store_path
 
-    return store_path(environ).parent / "locks"
+    path = store_path(environ)
+    return path.with_name(f"{path.name}.locks")  # each store its own, also when two share a folder
 
 
 def _check_embedded(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from .._shared.state import messages as m
 from .._shared.state.errors import TryRunningError
 from .._shared.state.identity import ti_id_of
 from ..client.store_client import call
+from .job import Job, shown
 from .try_lock import TryLock, replace_lock, take_lock
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..client.store_client import StoreClient
-    from .job import Job
 
 _LONGEST_PAUSE_SECONDS = 0.2
 
@@ -111,9 +111,29 @@ class Starter:
         if not self._is_open:
             self.client = self._open_client()
             self._is_open = True
+        if self.lock is None:
+            self._leave_it_to_the_holder()
         request = self._request(is_retry=is_retry)
         started: m.Started = call(self.client, m.WorkerClaims(os.uname().nodename), request)
         return started
+
+    def _leave_it_to_the_holder(self) -> None:
+        """Raise :class:`TryRunningError` when the lock's holder runs no try.
+
+        It is about to start one, or pauses before it tries again; a try that started here would be taken
+        over in a moment. What runs, has lapsed or has succeeded is for the store to decide.
+        """
+        task = self._job.task
+        listed: m.Tries = call(self.client, m.OperatorClaims("supervisor"), m.ListTries(*task, limit=1))
+        last = listed.tries[0] if listed.tries else None
+        decided = ("running", "lapsed") if self._job.rerun else ("running", "lapsed", "succeeded")
+        if last is None or last.status not in decided:
+            raise TryRunningError(
+                task=shown(task),
+                try_number=1 if last is None else last.try_number + 1,
+                lease_seconds=0.0,
+                holder="or about to be, under the supervisor that holds its lock",
+            )
 
     def _request(self, *, is_retry: bool) -> m.Start:
         """Return the request that starts a try. What concerns earlier runs goes with the first one only."""
@@ -126,6 +146,6 @@ class Starter:
             rerun=job.rerun and not is_retry,
             fresh=job.fresh and not is_retry,
             new_asset=job.new_asset and not is_retry,
-            holds_lock=self.lock is not None,
+            holds_lock=self.lock is not None and self.lock.is_found(),
             lease_seconds=self._lease_seconds,
         )

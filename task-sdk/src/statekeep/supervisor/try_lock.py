@@ -33,13 +33,17 @@ class TryLock:
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, Trace(self._holder, group_id, socket_directory).encoded(), 0)
 
+    def is_found(self) -> bool:
+        """Return whether others still find this lock, or another process has put its own in its place."""
+        return _is_file_at(self.path, self.descriptor)
+
     def remove_file(self) -> None:
         """Remove the lock's file, so that none stays for each task that ever ran. The lock stays held.
 
         No effect when the file is another's by now, because this lock was released before.
         """
         with contextlib.suppress(OSError):
-            if _is_file_at(self.path, self.descriptor):
+            if self.is_found():
                 self.path.unlink()
 
     def release(self) -> None:
@@ -83,10 +87,10 @@ def _taken(path: Path, descriptor: int) -> TryLock:
 
 
 def replace_lock(path: Path) -> TryLock | None:
-    """Take the place of a holder that lives and has lost its try: a suspended one, whose lease ran out.
+    """Take the place of a holder that lives and has lost its try: a suspended one.
 
     For a process that the store has let take over. Its try would be unprotected as soon as the old holder
-    goes on and lets go; that one keeps its lock on a file that nobody finds any more. None when another
+    goes on and lets go; so that one keeps its lock on a file that nobody finds any more. None when another
     process is quicker.
     """
     with contextlib.suppress(OSError):
