@@ -37,6 +37,9 @@ _SIDE_BY_SIDE = 2
 _TIMED_SHARE = 0.4
 _SHORT_RUNS = 50
 
+# As long as there are runs; each of them is waited for with a patience of its own.
+unlimited = pytest.mark.timeout(0)
+
 
 def named_kills(victim: str) -> Iterator[Kill]:
     """Yield the kills of the sweep: every step at which there is such a victim, the repeated ones thrice."""
@@ -135,6 +138,7 @@ def run_drawn(place: Workplace, seed: int, runs: int) -> int:
     return killed
 
 
+@unlimited
 def test_kills_at_random_moments_break_no_promise(
     make_workplace: Callable[[], Workplace],
     crash_runs: int,
@@ -152,6 +156,7 @@ def test_kills_at_random_moments_break_no_promise(
     assert killed > 0
 
 
+@unlimited
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_at_any_named_step_breaks_no_promise(victim: str, sweeps: dict[str, Future[None]]) -> None:
     sweeps[victim].result()

@@ -174,10 +174,9 @@ def test_a_wall_clock_that_jumps_under_a_running_try_leaves_its_lease_alone(
     wait_until(lambda: workplace.records(Seen))
     for ahead_seconds in (TEN_YEARS_SECONDS, -TEN_YEARS_SECONDS, 0):
         wall_clock.jump(ahead_seconds)
+        before = _boot_us()
         _wait_for_a_heartbeat(workplace)
-        left_seconds = (lease_until(workplace.store_path, 1) - _boot_us()) / 1_000_000
-        assert 0 < left_seconds <= 1, left_seconds
-    assert workplace.start_run(workplace.job()).wait(PATIENCE_SECONDS) == 75
+        assert before < lease_until(workplace.store_path, 1) <= _boot_us() + 1_000_000
     gate.write_bytes(b"")
     assert first.wait(PATIENCE_SECONDS) == 0
 

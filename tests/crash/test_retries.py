@@ -46,6 +46,20 @@ def test_a_supervisor_killed_between_two_tries_leaves_the_next_one_to_the_next_s
     assert workplace.left_behind() == []
 
 
+def test_another_start_leaves_a_supervisor_its_retry(
+    workplace: Workplace,
+) -> None:
+    first = workplace.start_run(workplace.job(Work(1, exit_status=4)), "--retries", "1", "--retry-delay", "1")
+    wait_until(lambda: "trying again in 1 s" in workplace.said())
+    first.send_signal(signal.SIGSTOP)  # so that the other start comes before the retry, however slow it is
+    assert workplace.start_run(workplace.job()).wait(PATIENCE_SECONDS) == 75
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(PATIENCE_SECONDS) == 4
+    assert workplace.snapshot().statuses == {1: "failed", 2: "failed"}
+    assert judge(workplace.ledger.read()) == []
+    assert workplace.left_behind() == []
+
+
 def _kill_task(supervisor: int) -> None:
     [task] = [child for child in children_of(supervisor) if session_of(child) != child]
     os.kill(task, signal.SIGKILL)

@@ -50,6 +50,22 @@ def test_a_start_that_waits_runs_when_the_try_before_it_has_failed(workplace: Wo
     assert judge(workplace.ledger.read()) == []
 
 
+def test_two_stores_in_one_folder_do_not_meet(
+    workplace: Workplace, make_workplace: Callable[[], Workplace]
+) -> None:
+    gate = workplace.make_gate()
+    first = workplace.start_run(workplace.job(Work(1, gate=str(gate))))
+    wait_until(lambda: workplace.records(Seen))
+    neighbour = workplace.store_path.with_name("neighbour.db")
+    other = make_workplace()
+    second = other.start_run(other.job(), STATEKEEP__DATABASE__URL=f"sqlite:///{neighbour}")
+    assert second.wait(PATIENCE_SECONDS) == 0
+    assert workplace.start_run(workplace.job()).wait(PATIENCE_SECONDS) == 75
+    gate.write_bytes(b"")
+    assert first.wait(PATIENCE_SECONDS) == 0
+    assert len(workplace.records(Seen)) == 1
+
+
 def test_neither_of_two_tasks_starves_the_other(
     workplace: Workplace, make_workplace: Callable[[], Workplace]
 ) -> None:

@@ -122,7 +122,7 @@ class Workplace:
     def left_behind(self) -> list[str]:
         """Return what is left of the runs here beside the store, once every process has had time to end."""
         wait_until(lambda: not self.processes())
-        locks = self.store_path.parent / "locks"
+        locks = self.store_path.with_name(f"{self.store_path.name}.locks")
         left = [*self.temporary.iterdir(), *(locks.iterdir() if locks.exists() else ())]
         return [str(path.relative_to(self.path)) for path in left]
 
