@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,11 +103,19 @@ class Ledger:
     def append(self, record: Record) -> None:
         """Add a record. On return it outlives every process."""
         line = json.dumps([type(record).__name__, *record], separators=(",", ":"))
-        os.write(self._descriptor, line.encode() + b"\n")
+        # A line of its own even after one that a kill has torn.
+        os.write(self._descriptor, f"\n{line}\n".encode())
 
     def read(self) -> list[Record]:
-        """Return every record, in order."""
-        return [_record(*json.loads(line)) for line in self.path.read_text().splitlines()]
+        """Return every record, in order.
+
+        One that a kill has torn, or that is being written, does not count: nothing came of it yet.
+        """
+        records = []
+        for line in self.path.read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                records.append(_record(*json.loads(line)))
+        return records
 
     def close(self) -> None:
         os.close(self._descriptor)

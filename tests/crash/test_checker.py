@@ -211,3 +211,13 @@ def test_a_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
         ledger.append(record)
     assert ledger.read() == records
     ledger.close()
+
+
+def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append(FIRST)
+    with ledger.path.open("a") as file:
+        file.write('["Attempt",1,[["task","set","k","aaa')
+    ledger.append(Done(1, 0))
+    assert ledger.read() == [FIRST, Done(1, 0)]
+    ledger.close()
