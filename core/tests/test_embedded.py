@@ -135,6 +135,14 @@ def test_commits_reach_the_disk(client: Client) -> None:
     assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", 2)
 
 
+def test_nobody_else_may_read_the_store(client: Client) -> None:
+    client.start()
+    files = client.store.path.parent.glob("state.db*")
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {
+        f"state.db{suffix}": "0o600" for suffix in ("", "-wal", "-shm", ".lock", ".turn")
+    }
+
+
 def test_a_full_disk_refuses_the_write_and_keeps_what_was_there(client: Client) -> None:
     claims = client.start()
     client.ask(claims, m.Set("small", b"1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from typing import TYPE_CHECKING
 
 import apsw
@@ -37,6 +38,8 @@ def open_connection(path: Path) -> apsw.Connection:
             problem=f"it lies on {kind}, a network file system, where SQLite's locks do not hold",
             remedy="put it on a local disk, or run `statekeep server` and point the workers to it",
         )
+    # SQLite gives its side files the mode of this one, and would make it readable for everybody.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(_FOREIGN_WRITER_PATIENCE_MS)
