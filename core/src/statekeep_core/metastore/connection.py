@@ -38,8 +38,7 @@ def open_connection(path: Path) -> apsw.Connection:
             problem=f"it lies on {kind}, a network file system, where SQLite's locks do not hold",
             remedy="put it on a local disk, or run `statekeep server` and point the workers to it",
         )
-    # SQLite gives its side files the mode of this one, and would make it readable for everybody.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    _make_private(path)
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(_FOREIGN_WRITER_PATIENCE_MS)
@@ -50,6 +49,15 @@ def open_connection(path: Path) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make a new file for this user alone; SQLite gives its side files the same mode.
+
+    Never opens one that is there: closing it again would drop the locks that SQLite has on it in this process.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 @contextlib.contextmanager
