@@ -54,7 +54,7 @@ def open_connection(path: Path) -> apsw.Connection:
 def _make_private(path: Path) -> None:
     """Make a new file for this user alone; SQLite gives its side files the same mode.
 
-    Never opens one that is there: closing it again would drop the locks that SQLite has on it in this process.
+    Never opens one that is there: closing it again would drop the locks that SQLite has on it here.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
