@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from statekeep._shared.state.errors import StoreUnusableError
-from statekeep.supervisor.try_lock import take_lock
+from statekeep.supervisor.try_lock import replace_lock, take_lock
 
 
 def test_a_lock_that_is_held_cannot_be_taken_until_it_is_released(tmp_path: Path) -> None:
@@ -74,6 +74,21 @@ def test_a_lock_that_a_guardian_holds_for_its_dead_supervisor_is_waited_for(tmp_
     assert second is not None
     assert len(pauses) == 3
     second.release()
+
+
+def test_a_lock_that_takes_a_suspended_holders_place_is_the_one_that_others_find(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    suspended = take_lock(path)
+    assert suspended is not None
+    assert suspended.is_found()
+    successor = replace_lock(path)
+    assert successor is not None
+    assert (suspended.is_found(), successor.is_found()) == (False, True)
+    suspended.release()
+    assert take_lock(path) is None
+    assert path.exists()
+    successor.release()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folders_are_private(tmp_path: Path) -> None:
