@@ -12,20 +12,26 @@ import pytest
 
 from tests.crash.workplace import Workplace
 
+_RUNS = 16
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--crash-runs", type=int, default=16, help="how many random kills (default: 16)")
+    """Add options for when pytest is given this folder: `scripts/test tests/crash --crash-runs 400`."""
+    parser.addoption(
+        "--crash-runs", type=int, default=_RUNS, help=f"how many random kills (default: {_RUNS})"
+    )
     parser.addoption("--crash-seed", type=int, default=None, help="from which the random kills are drawn")
 
 
 @pytest.fixture(scope="session")
 def crash_runs(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--crash-runs"))
+    # A run of everything looks for options in the outer folders only, and has the defaults.
+    return int(request.config.getoption("--crash-runs", default=_RUNS))
 
 
 @pytest.fixture(scope="session")
 def crash_seed(request: pytest.FixtureRequest) -> int:
-    given = request.config.getoption("--crash-seed")
+    given = request.config.getoption("--crash-seed", default=None)
     return random.randrange(2**32) if given is None else int(given)
 
 
