@@ -48,7 +48,10 @@ class S3Server:
         return S3Store(
             BUCKET,
             prefix=prefix,
-            config={"endpoint": f"http://{HOST}:{self.port}", "region": "us-east-1", **credentials},  # type: ignore[typeddict-item]
+            endpoint=f"http://{HOST}:{self.port}",
+            region="us-east-1",
+            access_key_id=credentials["access_key_id"],
+            secret_access_key=credentials["secret_access_key"],
             client_options={"allow_http": True, "timeout": timedelta(seconds=5)},
             retry_config={"max_retries": 0},
         )
@@ -90,7 +93,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _wait_for_writes(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    """The server answers soon, but its volumes take writes seconds later. The owner's first makes the bucket."""
+    """The server answers soon, its volumes take writes seconds later. The owner's first makes the bucket."""
     store = server.store(_OWNER)
     give_up_at = time.monotonic() + _READY_SECONDS
     while True:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..._shared.state.backend import BaseStateBackend
 from ..._shared.state.errors import (
@@ -28,14 +27,12 @@ from .patience import Patience
 from .steps import arun, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from ..._shared.state.scope import StateScope
     from .medium import Medium
     from .steps import Step
-
-Outcome = TypeVar("Outcome")
 
 DEFAULT_THRESHOLD_BYTES = 16_384
 MIN_PART_BYTES = 5 << 20  # S3's own
@@ -56,7 +53,7 @@ class ObjectStoreBackend(BaseStateBackend):
 
     ``connect_timeout_seconds``, ``request_timeout_seconds``: how long a connection may take, and how long
     the store may be silent. A request is repeated ``max_retries`` times at most and within
-    ``retry_timeout_seconds``; a whole read or write twice more, within the same time.
+    ``retry_timeout_seconds``; a download that breaks off goes on where it was.
 
     ``part_bytes``, ``parallel_parts``: larger objects are sent in such parts, so many at once; their
     product is the memory that an upload takes beside the value.
@@ -99,14 +96,7 @@ class ObjectStoreBackend(BaseStateBackend):
         )
         self._medium, endpoint = self._opened(options or {}, patience, part_bytes, parallel_parts)
         self._backend_id = backend_id or _derived_id(self._address.url, endpoint)
-        self._policy = flows.Policy(
-            compression_level,
-            part_bytes,
-            self._medium.creates_in_parts,
-            min(self._medium.extra_attempts, max_retries),
-            retry_timeout_seconds,
-            time.monotonic,
-        )
+        self._policy = flows.Policy(compression_level, part_bytes, self._medium.creates_in_parts)
         self.threshold_bytes = threshold_bytes
         self._store_id: str | None = None
         if store_id is not None:
@@ -230,18 +220,18 @@ class ObjectStoreBackend(BaseStateBackend):
     def _get(self, scope: StateScope, key: str) -> Generator[Step, Any, str | None]:
         path = layout.object_path(ENTRIES_ROOT, Origin(scope, key))
         with _named(scope, key, self._address.reference_to(path)):
-            return (yield from self._patient(lambda: flows.read_entry(path)))
+            return (yield from flows.read_entry(path))
 
     def _set(self, scope: StateScope, key: str, value: str) -> Generator[Step, Any, None]:
         origin = Origin(scope, key)
         path = layout.object_path(ENTRIES_ROOT, origin)
-        yield from self._patient(lambda: flows.write(self._policy, path, origin, value, create=False))
+        yield from flows.write(self._policy, path, origin, value, create=False)
 
     def _delete(self, paths: list[str]) -> Generator[Step, Any, None]:
-        yield from self._patient(lambda: flows.delete(paths))
+        yield from flows.delete(paths)
 
     def _clear(self, scope: StateScope, all_map_indices: bool) -> Generator[Step, Any, None]:
-        yield from self._patient(lambda: flows.clear(scope, all_map_indices=all_map_indices))
+        yield from flows.clear(scope, all_map_indices=all_map_indices)
 
     def _serialize(self, value: str, scope: StateScope | None, storage_key: str) -> Generator[Step, Any, str]:
         if self._stays_inline(value):
@@ -252,7 +242,7 @@ class ObjectStoreBackend(BaseStateBackend):
         path = layout.object_path(self.store_id, origin)
         reference = self._address.reference_to(path)
         with _named(scope, storage_key, reference):
-            yield from self._patient(lambda: flows.write(self._policy, path, origin, value, create=True))
+            yield from flows.write(self._policy, path, origin, value, create=True)
         return reference
 
     def _deserialize(
@@ -261,10 +251,7 @@ class ObjectStoreBackend(BaseStateBackend):
         origin = Origin(scope, storage_key) if scope is not None else None
         path = self._address.path_of(stored, origin)
         with _named(scope, storage_key, stored):
-            return (yield from self._patient(lambda: flows.read(path, origin)))
-
-    def _patient(self, attempt: Callable[[], Generator[Step, Any, Outcome]]) -> Generator[Step, Any, Outcome]:
-        return flows.patient(self._policy, attempt)
+            return (yield from flows.read(path, origin))
 
     def _stays_inline(self, value: str) -> bool:
         if len(value) >= self.threshold_bytes:  # no text has fewer bytes than characters

@@ -1,58 +1,35 @@
 """What the backend does, as flows: writing, reading, deleting and clearing, over any medium.
 
-A flow that the store did not answer is run again from its beginning, a bounded number of times: creating
-an object that turns out to be there already is no fault when it holds the very value.
+Requests are repeated below, by the medium. So creating an object that turns out to be there already is no
+fault when it holds the very value: an earlier answer may have been lost.
 """
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..._shared.state.errors import InvalidRequestError, UnavailableError
+from ..._shared.state.errors import InvalidRequestError
 from ..._shared.state.scope import TaskScope
 from .layout import ENTRIES_ROOT, scope_path, task_path
 from .medium import ObjectAbsentError, ObjectExistsError
 from .object_format import ObjectReader, ValueParts
-from .steps import Ask, Compute, Pause, ReadOn
+from .steps import Ask, Compute, ReadOn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from ..._shared.state.scope import StateScope
     from .layout import Origin
     from .steps import Step
 
-Outcome = TypeVar("Outcome")
-
-_FIRST_PAUSE_SECONDS = 0.1
-
 
 class Policy(NamedTuple):
-    """How objects are written, and how long a store that does not answer is asked again."""
+    """How objects are written."""
 
     compression_level: int | None
     part_bytes: int
     creates_in_parts: bool
-    extra_attempts: int
-    retry_seconds: float
-    now_seconds: Callable[[], float]
-
-
-def patient(
-    policy: Policy, attempt: Callable[[], Generator[Step, Any, Outcome]]
-) -> Generator[Step, Any, Outcome]:
-    """Run a flow, and again while the store is unavailable, as often and as long as the policy says."""
-    give_up_at = policy.now_seconds() + policy.retry_seconds
-    for number in range(policy.extra_attempts):
-        try:
-            return (yield from attempt())
-        except UnavailableError:
-            pause_seconds = _FIRST_PAUSE_SECONDS * 2**number
-            if policy.now_seconds() + pause_seconds > give_up_at:
-                raise
-        yield Pause(pause_seconds)
-    return (yield from attempt())
 
 
 def write(

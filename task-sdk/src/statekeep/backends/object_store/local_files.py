@@ -35,7 +35,6 @@ class LocalFiles:
 
     is_async = False
     creates_in_parts = True
-    extra_attempts = 0
 
     def __init__(self, folder: str, url: str, now_seconds: Callable[[], float] = time.time) -> None:
         self._folder = folder.rstrip("/")
@@ -166,7 +165,7 @@ class LocalFiles:
             yield page
 
     def _check_folder(self) -> None:
-        """Raise ``store_unusable`` for a volume that is not mounted: it is no empty store, nor one to fill."""
+        """Raise ``store_unusable`` for a volume that is not mounted: it is no empty store."""
         if not Path(self._folder).is_dir():
             remedy = "mount it or create it, or correct the url"
             raise StoreUnusableError(what=self._where, problem="the folder does not exist", remedy=remedy)

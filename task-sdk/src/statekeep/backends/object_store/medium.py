@@ -44,7 +44,6 @@ class Medium(Protocol):
 
     is_async: bool
     creates_in_parts: bool  # whether `create` holds for a put of pieces, too
-    extra_attempts: int  # how often a failed flow is worth running again
 
     def put(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
         """Write an object, whole or not at all, durably. With ``create``, raise ``ObjectExistsError``."""

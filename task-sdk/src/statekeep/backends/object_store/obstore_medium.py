@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..._shared.state.errors import InvalidRequestError, StoreUnusableError, UnsupportedError
+from ..._shared.state.errors import (
+    InvalidRequestError,
+    StoreUnusableError,
+    UnavailableError,
+    UnsupportedError,
+)
 from .address import MEMORY
 from .failures import failure, is_missing_bucket
 from .medium import Listed, ObjectAbsentError, ObjectExistsError
@@ -30,7 +35,6 @@ class ObstoreMedium:
 
     is_async = True
     creates_in_parts = False
-    extra_attempts = 2
 
     # process-wide, because the client library's threads are: they do not live on in a forked child, where
     # every call would wait for them for ever.
@@ -57,11 +61,11 @@ class ObstoreMedium:
         return str(getattr(self._store, "config", {}).get("endpoint", ""))
 
     def put(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
-        with self._translated():
+        with self._upload_kept(), self._translated():
             self._obstore.put(self._store, path, body, **self._put_options(body, create))
 
     async def aput(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
-        with self._translated():
+        with self._upload_kept(), self._translated():
             await self._obstore.put_async(self._store, path, body, **self._put_options(body, create))
 
     def exists(self, path: str) -> bool:
@@ -175,6 +179,16 @@ class ObstoreMedium:
             raise ObjectAbsentError from None
         except (errors.BaseError, OSError) as error:
             raise failure(self._where, str(error)) from None
+
+    @contextmanager
+    def _upload_kept(self) -> Iterator[None]:
+        try:
+            yield
+        except (
+            ObjectAbsentError
+        ):  # of parts that were aborted, or completed by a request whose answer was lost
+            problem = "it does not know the upload any more; the outcome is unknown"
+            raise UnavailableError(what=self._where, problem=problem) from None
 
     def _refuse_after_fork(self) -> None:
         own = os.getpid()

@@ -5,7 +5,6 @@ A flow is a generator without input or output of its own; what it returns is the
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ class Step(Protocol):
 
     async def atake(self, medium: Medium) -> Any:
         """Do it without blocking the loop."""
-
-
-Flow = "Generator[Step, Any, Outcome]"
 
 
 class Ask(NamedTuple):
@@ -73,20 +69,6 @@ class Compute(NamedTuple):
         from asyncio import to_thread
 
         return await to_thread(self.function, *self.arguments)
-
-
-class Pause(NamedTuple):
-    """Wait."""
-
-    seconds: float
-
-    def take(self, medium: Medium) -> None:  # noqa: ARG002 -- every step takes one
-        time.sleep(self.seconds)
-
-    async def atake(self, medium: Medium) -> None:  # noqa: ARG002 -- every step takes one
-        from asyncio import sleep
-
-        await sleep(self.seconds)
 
 
 def run(flow: Generator[Step, Any, Outcome], medium: Medium) -> Outcome:
