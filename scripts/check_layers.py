@@ -79,6 +79,8 @@ THIRD_PARTY = (
     ThirdParty("statekeep", ("msgspec",), at_import=False),
     # Object stores and compression; a task whose values stay inline pays for neither.
     ThirdParty("statekeep.backends.object_store", ("backports", "compression", "obstore"), at_import=False),
+    # Ciphers; a worker whose values stay in the clear does not load them.
+    ThirdParty("statekeep.backends.encrypted", ("cryptography",), at_import=False),
     # The metastore's engine, and what catches its errors.
     ThirdParty("statekeep_core", ("apsw",), at_import=True),
 )
