@@ -171,7 +171,7 @@ class _Checker:
             self._blame(4, f"{shown} shows while {succeeded} have succeeded, not {_brief(expected)}")
 
     def _may_take_effect(self, effects: list[Effect]) -> None:
-        before = [state._replace(has_taken_effect=False) for state in self._possible]
+        before = _distinct(state._replace(has_taken_effect=False) for state in self._possible)
         self._possible = before + [_after(state, effects) for state in before]
 
     def _narrow(self, reader: str, task: State, asset: State) -> None:
@@ -199,7 +199,7 @@ class _Checker:
 
     def _settle(self) -> None:
         """Another try has begun: what was in flight has taken effect by now, or never will."""
-        self._possible = [state._replace(has_taken_effect=False) for state in self._possible]
+        self._possible = _distinct(state._replace(has_taken_effect=False) for state in self._possible)
         self._in_flight = self._finishing_try = None
 
     def _check_whole(self, reader: str, state: State) -> None:
@@ -212,6 +212,14 @@ class _Checker:
 
     def _shown(self) -> str:
         return "; ".join(f"{_brief(state.task)} and {_brief(state.asset)}" for state in self._possible)
+
+
+def _distinct(states: Iterable[Possible]) -> list[Possible]:
+    found: list[Possible] = []
+    for state in states:
+        if state not in found:
+            found.append(state)
+    return found
 
 
 def _after(state: Possible, effects: Iterable[Effect]) -> Possible:

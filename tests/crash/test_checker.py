@@ -204,6 +204,14 @@ def test_a_ledger_that_keeps_the_promises_is_passed(course: str) -> None:
     assert judge(RIGHT[course]) == []
 
 
+def test_what_stays_unknown_for_a_long_time_does_not_pile_up() -> None:
+    """Staged writes of unknown outcome leave no trace that would tell, and double nothing."""
+    records = [
+        record for number in range(1, 200) for record in (Seen(number, {}, {}), Attempt(number, (RAISE,)))
+    ]
+    assert judge(records) == []
+
+
 def test_a_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     records = [*BROKEN["half of a batch took effect"][1], Snapshot(RUNNING, {"n": 1}, {}, ()), Done(1, 0)]

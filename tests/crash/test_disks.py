@@ -113,7 +113,9 @@ def test_an_end_that_a_full_disk_refuses_is_recorded_when_there_is_room(
     # A job that succeeds with the disk so full that not even a page fits.
     task = running("sh", "-c", f"{sys.executable} -m statekeep state set k 1; {fill}")
     said = workplace.path / "said"
-    relief = f"(until grep -q 'could not be recorded' {said}; do sleep 0.01; done; rm {balloon}) &"
+    # Bounded, so that nothing waits for ever when the test has failed.
+    waiting = f"for _ in $(seq 2000); do grep -q 'could not be recorded' {said} && break; sleep 0.01; done"
+    relief = f"({waiting}; rm {balloon}) &"
     script = f"{mounted(workplace, '600k')}; {relief} {task}; cp -r {disk} {workplace.path / 'copy'}"
     assert shell(script) == 0, workplace.said()
     disk.rmdir()
