@@ -43,7 +43,9 @@ class Context:
     """
 
     def __init__(self, described: messages.Context, transport: Transport) -> None:
-        self.dag_id, self.run_id, self.task_id, self.map_index = described.task
+        task = described.task
+        self.dag_id, self.run_id, self.task_id = task.dag_id, task.run_id, task.task_id
+        self.map_index = task.map_index
         self.ti_id = described.ti_id
         self.try_number = described.try_number
         self.task_state = TaskStateAccessor(StateOperations(None, described.max_value_bytes), transport)

@@ -124,7 +124,8 @@ class Starter:
         over in a moment. What runs, has lapsed or has succeeded is for the store to decide.
         """
         task = self._job.task
-        listed: m.Tries = call(self.client, m.OperatorClaims("supervisor"), m.ListTries(*task, limit=1))
+        newest = m.ListTries(task.dag_id, task.run_id, task.task_id, task.map_index, limit=1)
+        listed: m.Tries = call(self.client, m.OperatorClaims("supervisor"), newest)
         last = listed.tries[0] if listed.tries else None
         decided = ("running", "lapsed") if self._job.rerun else ("running", "lapsed", "succeeded")
         if last is None or last.status not in decided:

@@ -16,11 +16,12 @@ from typing import Any, get_args, get_type_hints
 
 from . import messages
 from .errors import InvalidRequestError, StatekeepError, error_from
+from .message import Message
 
 Plain = dict[str, Any]
 
 _MESSAGES: MappingProxyType[str, type[Any]] = MappingProxyType(
-    {name: cls for name, cls in vars(messages).items() if isinstance(cls, type) and hasattr(cls, "_fields")}
+    {cls.__name__: cls for cls in Message.__subclasses__() if cls.__module__ == messages.__name__}
 )
 
 
@@ -82,7 +83,9 @@ def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, f
 @cache  # the type hints of a message never change, and resolving them is slow
 def _allowed_types(cls: type[Any]) -> MappingProxyType[str, frozenset[type]]:
     allowed: dict[str, frozenset[type]] = {}
-    for name, hint in get_type_hints(cls).items():
+    hints = get_type_hints(cls)
+    for name in cls._fields:
+        hint = hints[name]
         allowed[name] = frozenset(_classes_of(hint))
         allowed[name + "[]"] = frozenset(_classes_of(get_args(hint)[0]) if tuple in allowed[name] else ())
     return MappingProxyType(allowed)
