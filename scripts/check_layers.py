@@ -17,7 +17,8 @@ PACKAGES = (
         "shared/state/src",
         layers=(
             ("copies", "errors", "identity"),
-            ("scope", "messages"),
+            ("scope", "message"),
+            ("messages",),
             ("rules", "values", "retention", "wire"),
             ("arithmetic", "backend"),
             (TOP,),
