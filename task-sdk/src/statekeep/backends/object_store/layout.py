@@ -14,6 +14,7 @@ takes 459 bytes below the url's prefix, of the 1,024 that S3 allows; no part tak
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..._shared.state.errors import InvalidRequestError, UnsupportedError
@@ -31,6 +32,7 @@ _NAME_CHARACTERS = 60
 _ASSET_CHARACTERS = 150
 _KEY_CHARACTERS = 120
 _UNMAPPED = "unmapped"
+_DEPTHS = MappingProxyType({"task": 6, "asset-name": 3, "asset-uri": 3})
 _STORE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _STORAGE_KEY = re.compile(r".*~[0-9A-Za-z]{26}", re.DOTALL)
 _DIGEST = re.compile(rf"[a-z2-7]{{{DIGEST_CHARACTERS}}}")
@@ -92,7 +94,7 @@ def is_object_path(path: str) -> bool:
     *folders, name = path.split("/")
     stem, _, file_digest = name.removesuffix(SUFFIX).rpartition(".")
     is_ours = name.endswith(SUFFIX) and bool(stem) and _DIGEST.fullmatch(file_digest) is not None
-    return is_ours and len(folders) in (3, 6) and folders[1] in ("task", "asset-name", "asset-uri")
+    return is_ours and len(folders) > 1 and _DEPTHS.get(folders[1]) == len(folders)
 
 
 def origin_of(path: str) -> Origin | None:

@@ -118,6 +118,8 @@ class ObjectReader:
         if self._size_bytes != self.header.size_bytes or not (self._zstd is None or self._zstd.eof):
             problem = f"its value has {self._size_bytes:,} bytes of {self.header.size_bytes:,}"
             raise NotAnObjectError(problem)
+        if self._zstd is not None and self._zstd.unused_data:
+            raise NotAnObjectError("there is something behind its value")
         self._take(b"", final=True)
         texts, self._texts = self._texts, []
         return texts[0] if len(texts) == 1 else "".join(texts)

@@ -1,0 +1,70 @@
+"""What a service says becomes one of the contract's errors, in words, without its secrets."""
+
+from __future__ import annotations
+
+import pytest
+from statekeep.backends.object_store.failures import failure, is_missing_bucket
+from statekeep.errors import StoreUnusableError, UnavailableError
+
+ANSWER = "Error performing PUT - status code: {status}: <Error><Code>{code}</Code>{more}</Error>"
+
+
+def said(status: int, code: str, more: str = "") -> str:
+    return ANSWER.format(status=status, code=code, more=more)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (said(404, "NoSuchBucket"), "bucket does not exist"),
+        (said(403, "InvalidAccessKeyId"), "access key id is unknown"),
+        (said(403, "SignatureDoesNotMatch"), "secret access key is wrong"),
+        (said(403, "RequestTimeTooSkewed"), "clock is wrong"),
+        (said(403, "AccessDenied"), "do not allow it"),
+        (said(400, "ExpiredToken"), "expired"),
+        (said(400, "AuthorizationHeaderMalformed"), "region is wrong"),
+        (said(301, "PermanentRedirect"), "another region"),
+        (said(400, "SomethingElse"), "it answered 400 SomethingElse"),
+        ("error performing PUT http://169.254.169.254/latest/api/token", "no credentials"),
+        ("error: source: BadScheme", "not encrypted"),
+    ],
+)
+def test_what_repeating_cannot_mend_is_unusable_and_says_what_to_do(text: str, words: str) -> None:
+    error = failure("s3://bucket/p", text)
+    assert isinstance(error, StoreUnusableError)
+    assert words in str(error)
+    assert "s3://bucket/p" in str(error)
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (said(503, "SlowDown"), "it answered 503 SlowDown"),
+        (said(500, "InternalError", "<Message>try later</Message>"), "(try later)"),
+        (said(429, "TooManyRequests"), "it answered 429"),
+        ("HTTP error: error sending request ... dns error ...", "host name is not known"),
+        ("HTTP error ... TimedOut", "did not answer in time"),
+        ("HTTP error ... ConnectionRefused", "connection was refused"),
+        ("HTTP error ... IncompleteMessage", "connection was cut"),
+        ("some new error\nDebug source: pages of it", "some new error"),
+    ],
+)
+def test_what_may_pass_is_unavailable(text: str, words: str) -> None:
+    error = failure("s3://bucket/p", text)
+    assert isinstance(error, UnavailableError)
+    assert words in str(error)
+    assert "Debug" not in str(error)
+
+
+def test_nothing_that_signs_is_repeated() -> None:
+    more = "<StringToSign>AWS4-HMAC</StringToSign><SignatureProvided>abc123</SignatureProvided>"
+    for code in ("SignatureDoesNotMatch", "Unheard"):
+        assert "abc123" not in str(failure("s3://b", said(403, code, more)))
+
+
+def test_an_absent_bucket_is_told_from_an_absent_object() -> None:
+    assert is_missing_bucket(said(404, "NoSuchBucket"))
+    assert is_missing_bucket("404: ContainerNotFound")
+    assert is_missing_bucket("The specified bucket does not exist.")
+    assert not is_missing_bucket(said(404, "NoSuchKey"))

@@ -1,0 +1,71 @@
+"""The client library is asked for when it is needed, and never after a fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from backends.stored_object import task
+from statekeep.backends import ObjectStoreBackend
+from statekeep.errors import InvalidRequestError, StoreUnusableError
+
+
+def test_without_the_library_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(StoreUnusableError, match=r"pip install 'statekeep\[objectstore\]'"):
+        ObjectStoreBackend("s3://bucket")
+
+
+def test_an_option_that_the_store_does_not_have_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="nonsense"):
+        ObjectStoreBackend("s3://bucket", options={"nonsense": "1"})
+
+
+def test_what_the_store_misses_is_said() -> None:
+    with pytest.raises(InvalidRequestError, match="Account must be specified"):
+        ObjectStoreBackend("az://container/p")
+
+
+_FORKING = """
+import os, signal, sys
+from statekeep import TaskScope
+from statekeep.backends import ObjectStoreBackend
+backend = ObjectStoreBackend(sys.argv[1])
+scope = TaskScope("d", "r", "t")
+backend.set(scope, "k", "1")
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # a call that hangs ends here
+    try:
+        print(backend.get(scope, "k"), flush=True)
+    except Exception as error:
+        print(error, flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def _printed_by_fork(url: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", _FORKING, url],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    ).stdout
+
+
+def test_in_a_forked_child_a_service_is_refused_instead_of_waiting_for_ever() -> None:
+    printed = _printed_by_fork("memory://")
+    assert "does not survive a fork" in printed
+    assert printed.endswith("\n0\n")
+
+
+def test_in_a_forked_child_local_files_go_on(tmp_path: object) -> None:
+    assert _printed_by_fork(f"file://{tmp_path}") == "1\n0\n"
+
+
+def test_a_deleted_object_that_the_service_does_not_know_is_no_error() -> None:
+    ObjectStoreBackend("memory://").delete(task(), "never set")
