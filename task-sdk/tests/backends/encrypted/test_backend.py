@@ -82,7 +82,7 @@ class TestAroundAnEncryptedBackend(StateBackendConformance):
 
     def look_at_reference(self, backend: Any, reference: str) -> str | None:
         _, outer, _, inner, name = reference.split(":", 4)
-        text = backend._wrapped._wrapped.objects.get(name)
+        text: str | None = backend._wrapped._wrapped.objects.get(name)
         for layer, tag in ((backend._wrapped, inner), (backend, outer)):
             text = text and unseal(text, layer._keys, plain_origin(tag))
         return text

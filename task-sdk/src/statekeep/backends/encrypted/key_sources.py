@@ -29,23 +29,28 @@ def file_text(path: str) -> str:
     except OSError as error:
         remedy = "check the path, and as which user the worker runs"
         raise keys_unusable(what, str(error.strerror), remedy) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # Of what was opened, not of what the path names by now.
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise keys_unusable(what, "it is no regular file", "name the file that holds the keys")
-        refusal = permission_refusal(status.st_mode, status.st_uid, os.geteuid())
-        if refusal is not None:
-            raise keys_unusable(what, *refusal)
-        content = file.read(_LIMIT_BYTES + 1)
+        _check_status(what, os.fstat(descriptor))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(_LIMIT_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _LIMIT_BYTES:
-        raise keys_unusable(
-            what, f"it is longer than {_LIMIT_BYTES:,} bytes", "name the file that holds the keys"
-        )
+        problem = f"it is longer than {_LIMIT_BYTES:,} bytes"
+        raise keys_unusable(what, problem, "name the file that holds the keys")
     try:
         return content.decode()
     except UnicodeDecodeError:
         raise keys_unusable(what, "it is not UTF-8", "write one ID:KEY a line, the key as base64") from None
+
+
+def _check_status(what: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise keys_unusable(what, "it is no regular file", "name the file that holds the keys")
+    refusal = permission_refusal(status.st_mode, status.st_uid, os.geteuid())
+    if refusal is not None:
+        raise keys_unusable(what, *refusal)
 
 
 def permission_refusal(mode: int, owner: int, user: int) -> tuple[str, str] | None:
