@@ -59,9 +59,8 @@ def run_command(given: Sequence[str]) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         return _NOBODY_READS
-    except (
-        Exception
-    ) as error:  # whatever it is, the status must not pass for the command's own
+    # Whatever it is, the status must not pass for the supervised command's own.
+    except Exception as error:
         from .statuses import status_of
 
         status = status_of(error)
