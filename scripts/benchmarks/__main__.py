@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import imports, installed_size, operations, supervised_noop, vendoring_check
+from benchmarks import imports, installed_size, object_store, operations, supervised_noop, vendoring_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROWS: dict[str, Callable[[], list[Measurement]]] = {
     "imports": imports.measure,
     "installed-size": installed_size.measure,
+    "object-store": object_store.measure,
     "noop": supervised_noop.measure,
     "operations": operations.measure,
     "vendoring": vendoring_check.measure,

@@ -39,9 +39,9 @@ class S3Server:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def options(self, port: int | None = None, **more: str) -> dict[str, Any]:
+    def options(self, port: int | None = None) -> dict[str, Any]:
         """Return the options of a backend; ``port`` is the server's own, or that of a proxy before it."""
-        return {"endpoint": f"http://{HOST}:{port or self.port}", "region": "us-east-1", **WORKER, **more}
+        return {"endpoint": f"http://{HOST}:{port or self.port}", "region": "us-east-1", **WORKER}
 
     def store(self, credentials: dict[str, str] = WORKER, prefix: str | None = None) -> S3Store:
         """Return a client of its own, for looking behind the backend's back."""

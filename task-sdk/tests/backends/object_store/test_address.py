@@ -117,7 +117,7 @@ def test_what_points_anywhere_else_is_refused(reference: str) -> None:
 
 
 def test_another_keys_reference_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="another key"):
+    with pytest.raises(InvalidRequestError, match="not that of its key"):
         ADDRESS.path_of(REFERENCE, Origin(task(), f"other~{GENERATION}"))
 
 

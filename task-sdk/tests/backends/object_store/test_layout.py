@@ -25,12 +25,12 @@ FILE_NAME_BYTES = 255
 STORE_ID = "s" * 64
 
 _FROZEN_TASK = (
-    "s/task/d/r/t.eztiinj6x6rkt7qrb4yyxlryfkpw6x37/unmapped/"
-    "k~00000000000000000000000000.ja4vb4gzculc3c7bb2ruaui7k6e3u2if.state"
+    "s/task/d/r/t.266684353ebfa2a9fe110f318bae382a9f6f5f7f/unmapped/"
+    "k~00000000000000000000000000.483950f0d915162d8be10ea340511f5789ba6905.state"
 )
 _FROZEN_ASSET = (
-    "s/asset-name/n.fnqtms24t6dctukryeid223236dtuhzy/"
-    "k~00000000000000000000000000.ja4vb4gzculc3c7bb2ruaui7k6e3u2if.state"
+    "s/asset-name/n.2b61364b5c9f8629d151c1103d6b7adf873a1f38/"
+    "k~00000000000000000000000000.483950f0d915162d8be10ea340511f5789ba6905.state"
 )
 
 # Names that are likely to meet: by case, by prefix, by what is escaped or cut.
@@ -128,9 +128,9 @@ def test_a_store_id_that_is_no_folders_name_is_refused(store_id: str) -> None:
     [
         "s/task/d/r/t.x/unmapped/.DS_Store",
         "s/task/d/r/k.state",
-        "s/other/n.d/" + "k." + "a" * 32 + ".state",
-        "s/" + "k." + "a" * 32 + ".state",
-        "s/asset-name/n/" + "." + "a" * 32 + ".state",
+        "s/other/n.d/" + "k." + "a" * 40 + ".state",
+        "s/" + "k." + "a" * 40 + ".state",
+        "s/asset-name/n/" + "." + "a" * 40 + ".state",
     ],
 )
 def test_files_of_others_are_no_objects(path: str) -> None:

@@ -37,11 +37,13 @@ class Address(NamedTuple):
         start = f"{self.url}/"
         path = reference.removeprefix(start)
         root = path.partition("/")[0]
-        if not reference.startswith(start) or root == ENTRIES_ROOT or not _is_path(path):
+        if not reference.startswith(start) or root == ENTRIES_ROOT:
             raise self._refused("lies outside of it, or is no reference at all")
         check_store_id(root)
+        if origin is None and not _is_path(path):
+            raise self._refused("is that of no object")
         if origin is not None and path != object_path(root, origin):
-            raise self._refused("is the reference of another key")
+            raise self._refused("is not that of its key")
         return path
 
     def _refused(self, problem: str) -> InvalidRequestError:

@@ -8,7 +8,7 @@
     _entries/…   (the same again, for keys that are set without references)
 
 The digests make different scopes and keys different paths, whatever is cut or escaped. The longest path
-takes 459 bytes below the url's prefix, of the 1,024 that S3 allows; no part takes 255, which disks allow.
+takes 472 bytes below the url's prefix, of the 1,024 that S3 allows; no part takes 255, which disks allow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNMAPPED = "unmapped"
 _DEPTHS = MappingProxyType({"task": 6, "asset-name": 3, "asset-uri": 3})
 _STORE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _STORAGE_KEY = re.compile(r".*~[0-9A-Za-z]{26}", re.DOTALL)
-_DIGEST = re.compile(rf"[a-z2-7]{{{DIGEST_CHARACTERS}}}")
+_DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_CHARACTERS}}}")
 
 
 class Origin(NamedTuple):

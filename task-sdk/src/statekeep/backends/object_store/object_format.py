@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HEADER_LIMIT_BYTES = 65_536  # the longest names and key, escaped, take less than half
 PIECE_CHARACTERS = 1 << 20
-LEAST_COMPRESSED_BYTES = 256  # below, a header of that size would outweigh what is saved
+LEAST_COMPRESSED_BYTES = 4_096  # below, what is saved is no disk block, and starting Zstandard takes 0.04 ms
 
 _MAGIC = (0x184D2A5C).to_bytes(4, "little")
 _FORMAT = 1

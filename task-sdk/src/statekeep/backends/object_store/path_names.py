@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b32encode
 from hashlib import sha256
 
-DIGEST_CHARACTERS = 32
+DIGEST_CHARACTERS = 40  # 160 bits: no two names of a store will ever share it
 _EMPTY = "="
-_DIGEST_BYTES = 20  # 160 bits: no two names of a store will ever share it
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.~-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 _READABLE = re.compile(r"(?:[A-Za-z0-9_.~-]|=[0-9A-F]{2})+")
@@ -51,13 +50,12 @@ def clipped(text: str, max_characters: int) -> str:
 
 
 def digest(*fields: str) -> str:
-    """Return 32 characters that no other list of fields has, in lower case.
+    """Return 40 characters that no other list of fields has, in lower case.
 
     The fields are hashed as a JSON list, in which quotes delimit them: ``("a", "b/c")`` and ``("a/b", "c")``
     differ.
     """
-    text = json.dumps(fields, separators=(",", ":"))
-    return b32encode(sha256(text.encode()).digest()[:_DIGEST_BYTES]).decode().lower()
+    return sha256(_JSON.encode(fields).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def is_name(part: str) -> bool:
