@@ -6,7 +6,6 @@ import gc
 import importlib
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
@@ -65,6 +64,8 @@ def run_command(given: Sequence[str]) -> int:
 
         status = status_of(error)
         if status == INTERNAL:
+            import traceback  # 2 ms that no good start should pay
+
             traceback.print_exc()
         say(str(error))
         return status
