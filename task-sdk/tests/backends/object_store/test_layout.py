@@ -25,12 +25,12 @@ FILE_NAME_BYTES = 255
 STORE_ID = "s" * 64
 
 _FROZEN_TASK = (
-    "s/task/d/r/t.266684353ebfa2a9fe110f318bae382a9f6f5f7f/unmapped/"
-    "k~00000000000000000000000000.483950f0d915162d8be10ea340511f5789ba6905.state"
+    "s/task/d/r/t.4315108091ba6f28d0af10e4c659b935f1e47cf8/unmapped/"
+    "k~00000000000000000000000000.20fd6ec4134c9ba4ee1123a48c641df6505c1be6.state"
 )
 _FROZEN_ASSET = (
-    "s/asset-name/n.2b61364b5c9f8629d151c1103d6b7adf873a1f38/"
-    "k~00000000000000000000000000.483950f0d915162d8be10ea340511f5789ba6905.state"
+    "s/asset-name/n.a7d904ab3eeaabdd1e39074d96bc1dd475499cb4/"
+    "k~00000000000000000000000000.20fd6ec4134c9ba4ee1123a48c641df6505c1be6.state"
 )
 
 # Names that are likely to meet: by case, by prefix, by what is escaped or cut.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +66,30 @@ def test_a_put_that_fails_half_way_leaves_what_was_there_and_nothing_else(
             files.put("a", broken(), create)
     assert read(files, "a") == b"before"
     assert all_files(tmp_path) == ["a"]
+
+
+_KILLED = """
+import os, signal, sys
+from statekeep.backends.object_store.local_files import LocalFiles
+
+def pieces():
+    yield b"half of it"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+LocalFiles(sys.argv[1], "file://").put("a/b", pieces(), create=sys.argv[2] == "create")
+"""
+
+
+@pytest.mark.parametrize("mode", ["create", "replace"])
+def test_a_writer_that_is_killed_half_way_leaves_what_was_there(
+    files: LocalFiles, tmp_path: Path, mode: str
+) -> None:
+    if mode == "replace":
+        files.put("a/b", b"before", create=True)
+    ran = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), mode], check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert files.exists("a/b") is (mode == "replace")
+    assert mode == "create" or read(files, "a/b") == b"before"
 
 
 def test_file_and_folders_are_synced_before_a_put_returns(

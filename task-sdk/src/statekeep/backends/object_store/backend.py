@@ -49,7 +49,8 @@ class ObjectStoreBackend(BaseStateBackend):
 
     ``threshold_bytes``: shorter values are returned by the hooks as they are, and stay inline.
 
-    ``compression_level``: of Zstandard; None is off. On JSON, 1 is as small as 3 and faster. Objects say themselves how they were written.
+    ``compression_level``: of Zstandard; None is off. On JSON, 1 was as small as 3 and faster. Objects say
+    themselves how they were written.
 
     ``connect_timeout_seconds``, ``request_timeout_seconds``: how long a connection may take, and how long
     the store may be silent. A request is repeated ``max_retries`` times at most and within

@@ -41,16 +41,11 @@ def write(
     with ``invalid_request`` and left as it is.
     """
     parts = ValueParts(value, origin, policy.compression_level)
-    pieces = iter(parts)
-    head = yield Compute(_gathered, (pieces, policy.part_bytes), min(parts.size_bytes, policy.part_bytes))
-    is_whole = len(head) < policy.part_bytes
     try:
-        if is_whole:
-            yield Ask("put", (path, head, create))
-            return
-        if create and not policy.creates_in_parts and (yield Ask("exists", (path,))):
-            raise ObjectExistsError
-        yield Ask("put", (path, chain([head], pieces), create))
+        if policy.creates_in_parts:
+            yield Ask("put", (path, parts, create))
+        else:
+            yield from _upload(policy, path, parts, create)
     except ObjectExistsError:
         yield from _check_it_holds(path, value)
 
@@ -93,6 +88,18 @@ def clear(scope: StateScope, *, all_map_indices: bool) -> Generator[Step, Any, N
     paths = yield Ask("paths_below", (folder,))
     if paths:
         yield Ask("delete", (paths,))
+
+
+def _upload(policy: Policy, path: str, parts: ValueParts, create: bool) -> Generator[Step, Any, None]:
+    pieces = iter(parts)
+    head = yield Compute(_gathered, (pieces, policy.part_bytes), min(parts.size_bytes, policy.part_bytes))
+    if len(head) < policy.part_bytes:
+        yield Ask("put", (path, head, create))
+        return
+    # Parts are completed without a condition, so looking first has to do: a storage key has one writer.
+    if create and (yield Ask("exists", (path,))):
+        raise ObjectExistsError
+    yield Ask("put", (path, chain([head], pieces), create))
 
 
 def _check_it_holds(path: str, value: str) -> Generator[Step, Any, None]:

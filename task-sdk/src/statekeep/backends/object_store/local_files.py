@@ -55,12 +55,13 @@ class LocalFiles:
             return Path(f"{self._folder}/{path}").exists()
 
     def open(self, path: str) -> _FileStream:
-        with self._translated():
-            try:
-                return _FileStream(self, os.open(f"{self._folder}/{path}", os.O_RDONLY | os.O_CLOEXEC))
-            except FileNotFoundError:
-                self._check_folder()
-                raise ObjectAbsentError from None
+        try:
+            return _FileStream(self._where, os.open(f"{self._folder}/{path}", os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            self._check_folder()
+            raise ObjectAbsentError from None
+        except OSError as error:
+            raise _failure(self._where, error) from error
 
     def read_start(self, path: str, most_bytes: int) -> bytes:
         stream = self.open(path)
@@ -181,16 +182,18 @@ class LocalFiles:
 class _FileStream:
     """A file that is being read."""
 
-    def __init__(self, medium: LocalFiles, descriptor: int) -> None:
-        self._medium = medium
+    def __init__(self, where: str, descriptor: int) -> None:
+        self._where = where
         self._descriptor: int | None = descriptor
         self._next_bytes = _FIRST_READ_BYTES
 
     def read(self) -> bytes | None:
         if self._descriptor is None:
             return None
-        with self._medium._translated():  # noqa: SLF001 -- a part of the same medium
+        try:
             piece = os.read(self._descriptor, self._next_bytes)
+        except OSError as error:
+            raise _failure(self._where, error) from error
         if len(piece) < self._next_bytes:
             self.close()
         self._next_bytes = _READ_BYTES

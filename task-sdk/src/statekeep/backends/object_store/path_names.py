@@ -7,13 +7,11 @@ tells apart what a disk that ignores case, or that normalises Unicode, would tak
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
 
 DIGEST_CHARACTERS = 40  # 160 bits: no two names of a store will ever share it
 _EMPTY = "="
-_JSON = json.JSONEncoder(separators=(",", ":"))
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.~-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 _READABLE = re.compile(r"(?:[A-Za-z0-9_.~-]|=[0-9A-F]{2})+")
@@ -52,10 +50,10 @@ def clipped(text: str, max_characters: int) -> str:
 def digest(*fields: str) -> str:
     """Return 40 characters that no other list of fields has, in lower case.
 
-    The fields are hashed as a JSON list, in which quotes delimit them: ``("a", "b/c")`` and ``("a/b", "c")``
-    differ.
+    Each field is hashed behind its length, so ``("a", "bc")`` and ``("ab", "c")`` differ.
     """
-    return sha256(_JSON.encode(fields).encode()).hexdigest()[:DIGEST_CHARACTERS]
+    text = "".join([f"{len(field)}:{field}" for field in fields])
+    return sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def is_name(part: str) -> bool:
