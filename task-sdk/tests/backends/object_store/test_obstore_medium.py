@@ -23,6 +23,21 @@ def test_an_option_that_the_store_does_not_have_is_refused() -> None:
         ObjectStoreBackend("s3://bucket", options={"nonsense": "1"})
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"allow_http": True},
+        {"http1_only": "true"},
+        {"proxy_url": "http://127.0.0.1:1"},
+        {"timeout": "5s", "read_timeout": "1s"},
+        {"user_agent": "x", "default_headers": {"a": "b"}},
+    ],
+)
+def test_the_clients_own_options_are_among_the_options(options: dict[str, object]) -> None:
+    # The library panics when it meets one among the store's, past every handler of errors.
+    ObjectStoreBackend("s3://bucket", options=options)
+
+
 def test_what_the_store_misses_is_said() -> None:
     with pytest.raises(InvalidRequestError, match="Account must be specified"):
         ObjectStoreBackend("az://container/p")

@@ -59,7 +59,8 @@ class ObjectStoreBackend(BaseStateBackend):
     ``part_bytes``, ``parallel_parts``: larger objects are sent in such parts, so many at once; their
     product is the memory that an upload takes beside the value.
 
-    ``options``: settings of the store by obstore's names (``endpoint``, ``region``, ``access_key_id``, …).
+    ``options``: settings of the store and of its client by obstore's names (``endpoint``, ``region``,
+    ``access_key_id``, ``proxy_url``, …).
 
     ``backend_id``: for when the same objects are reached by another url or endpoint than those that wrote
     them; otherwise derived from both.

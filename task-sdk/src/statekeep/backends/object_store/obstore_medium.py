@@ -28,6 +28,15 @@ _LIST_PAGE = 1_000
 _STREAM_BYTES = 1 << 20
 _LONGEST_TRANSFER = timedelta(hours=1)
 _MAX_PAUSE_SECONDS = 5.0
+# The library takes these apart from a store's own options, and panics when it meets one among them.
+_CLIENT_OPTIONS = frozenset(
+    """
+    allow_http allow_invalid_certificates connect_timeout default_content_type default_headers http1_only
+    http2_keep_alive_interval http2_keep_alive_timeout http2_keep_alive_while_idle http2_only
+    pool_idle_timeout pool_max_idle_per_host proxy_url proxy_ca_certificate proxy_excludes
+    randomize_addresses read_timeout root_certificate timeout user_agent
+    """.split()
+)
 
 
 class ObstoreMedium:
@@ -144,10 +153,9 @@ class ObstoreMedium:
             "connect_timeout": timedelta(seconds=patience.connect_seconds),
             "read_timeout": timedelta(seconds=patience.answer_seconds),
             "timeout": _LONGEST_TRANSFER,  # of a whole object; a silent service is given up long before
-            **options.pop("client_options", {}),
+            "allow_http": str(options.get("endpoint", "")).startswith("http://"),
+            **{name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()},
         }
-        if str(options.get("endpoint", "")).startswith("http://"):
-            client.setdefault("allow_http", True)
         retries = {
             "max_retries": patience.max_retries,
             "retry_timeout": timedelta(seconds=patience.retry_seconds),
