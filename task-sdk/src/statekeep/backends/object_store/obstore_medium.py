@@ -30,12 +30,28 @@ _LONGEST_TRANSFER = timedelta(hours=1)
 _MAX_PAUSE_SECONDS = 5.0
 # The library takes these apart from a store's own options, and panics when it meets one among them.
 _CLIENT_OPTIONS = frozenset(
-    """
-    allow_http allow_invalid_certificates connect_timeout default_content_type default_headers http1_only
-    http2_keep_alive_interval http2_keep_alive_timeout http2_keep_alive_while_idle http2_only
-    pool_idle_timeout pool_max_idle_per_host proxy_url proxy_ca_certificate proxy_excludes
-    randomize_addresses read_timeout root_certificate timeout user_agent
-    """.split()
+    [
+        "allow_http",
+        "allow_invalid_certificates",
+        "connect_timeout",
+        "default_content_type",
+        "default_headers",
+        "http1_only",
+        "http2_keep_alive_interval",
+        "http2_keep_alive_timeout",
+        "http2_keep_alive_while_idle",
+        "http2_only",
+        "pool_idle_timeout",
+        "pool_max_idle_per_host",
+        "proxy_url",
+        "proxy_ca_certificate",
+        "proxy_excludes",
+        "randomize_addresses",
+        "read_timeout",
+        "root_certificate",
+        "timeout",
+        "user_agent",
+    ]
 )
 
 
