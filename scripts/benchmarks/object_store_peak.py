@@ -17,7 +17,8 @@ def main() -> None:
     """Arguments: set or get (of what a set before it left), the url, the size in bytes, options in pairs."""
     operation, url, size_bytes, *pairs = sys.argv[1:]
     options = dict(zip(islice(pairs, 0, None, 2), islice(pairs, 1, None, 2), strict=True))
-    backend = ObjectStoreBackend(url, store_id="peak", threshold_bytes=0, options=options)
+    # Uncompressed: whatever is held on the way is then as large as it gets.
+    backend = ObjectStoreBackend(url, compression_level=None, options=options)
     backend.set(_SCOPE, "warm-up", "1")
     before_kib = _peak_kib()
     if operation == "set":
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 def _value(size_bytes: int) -> str:
-    """Text that compresses somewhat, made without a second copy of its own."""
+    """Text that is made without a second copy of its own."""
     return "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ=" * (size_bytes // 64)
 
 

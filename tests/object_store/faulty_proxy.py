@@ -6,6 +6,7 @@ import contextlib
 import enum
 import socket
 import struct
+import time
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _READ_BYTES = 65_536
+_SLOW_SECONDS = 0.01  # the fault itself, not a wait for anything
 _METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
 _BUSY = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -28,6 +30,7 @@ class Fault(enum.Enum):
     CUT_ANSWER = "passed on whole; the connection is cut when the answer comes"
     CUT_IN_ANSWER = "passed on whole; the connection is cut when a part of the answer's body came"
     SILENCE = "taken, and never answered"
+    SLOW = "answered late, piece by piece"
 
 
 class FaultyProxy:
@@ -134,6 +137,8 @@ class _Connection:
         """Pass back what the server answered; return whether the connection is still of use."""
         if self.fault is Fault.CUT_ANSWER:
             return False
+        if self.fault is Fault.SLOW:
+            time.sleep(_SLOW_SECONDS)
         if self.fault is Fault.CUT_IN_ANSWER:
             self._passed_pieces += 1
             self.client.sendall(data)

@@ -174,6 +174,11 @@ def test_a_download_that_is_cut_every_time_is_an_error(place: Place) -> None:
         place.take(reference, backend=place.through)
 
 
+def test_a_slow_service_is_waited_for_as_long_as_it_says_something(place: Place) -> None:
+    place.faults = itertools.repeat(Fault.SLOW)  # the whole takes longer than it may be silent
+    assert place.take(place.put(_TO_S3_IN_PARTS), backend=place.through) == _TO_S3_IN_PARTS
+
+
 def test_a_silent_service_is_given_up(place: Place) -> None:
     place.faults = itertools.repeat(Fault.SILENCE)
     with pytest.raises(UnavailableError) as caught:
