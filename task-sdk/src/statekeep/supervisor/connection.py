@@ -83,9 +83,11 @@ class Connection:
         self._is_advancing = True
         try:
             self._pass_on()
+            # What is decoded already brings no event of its own: with room again, it is passed on here.
+            while self._send():
+                self._pass_on()
         finally:
             self._is_advancing = False
-        self._send()
         self._watch()
 
     def _pass_on(self) -> None:
@@ -97,15 +99,18 @@ class Connection:
             # What came is no frame, and where the next one begins is unknown; the peer sees the end.
             self.close()
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """Send what the socket takes, and return whether that made room where there was none."""
         if not self._is_open or not self._unsent:
-            return
+            return False
+        had_room = self._has_room()
         try:
             del self._unsent[: self._peer.send(self._unsent)]
         except BlockingIOError:
             pass
         except OSError:
             self.close()
+        return not had_room and self._has_room()
 
     def _has_room(self) -> bool:
         return (
