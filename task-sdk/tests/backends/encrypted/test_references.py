@@ -251,4 +251,6 @@ def test_a_digest_holds_after_a_rotation_and_a_plain_one_only_while_plaintext_is
     for accepted in (recorded, digest):
         assert rotated.is_recorded_digest(accepted, digest, scope=TASK, storage_key=GENERATIONS[0])
     without = EncryptedBackend(immutable._wrapped, keys("k2"))
+    renewed = rotated.recorded_digest(digest, scope=TASK, storage_key=GENERATIONS[0])
+    assert without.is_recorded_digest(renewed, digest, scope=TASK, storage_key=GENERATIONS[0])
     assert not without.is_recorded_digest(recorded, digest, scope=TASK, storage_key=GENERATIONS[0])

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from base64 import b64decode
 from collections.abc import Callable
+from string import ascii_letters, digits
 
 import pytest
 from backends.master_keys import keys, material
@@ -84,7 +85,7 @@ def test_every_other_character_at_every_place_of_a_ciphertext_is_refused(value: 
     accepted = [
         (place, other)
         for place in range(len(text))
-        for other in '+/09AZaz=" :\n-_é'
+        for other in ascii_letters + digits + '+/=" :\n-_é'
         if other != text[place] and _opens(text[:place] + other + text[place + 1 :])
     ]
     assert accepted == []
@@ -96,7 +97,7 @@ def test_a_ciphertext_that_was_cut_or_lengthened_is_refused(data: st.DataObject)
     place = data.draw(st.integers(0, len(text) - 1))
     more = data.draw(st.text("A=z \n", max_size=8))
     assert not _opens(text[:place])
-    assert not _opens(text[:place] + '"')
+    assert place == len(text) - 1 or not _opens(text[:place] + '"')
     if more:
         assert not _opens(text[:place] + more + text[place:])
 
