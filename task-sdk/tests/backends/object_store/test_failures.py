@@ -21,6 +21,7 @@ def said(status: int, code: str, more: str = "") -> str:
         (said(403, "SignatureDoesNotMatch"), "secret access key is wrong"),
         (said(403, "RequestTimeTooSkewed"), "clock is wrong"),
         (said(403, "AccessDenied"), "do not allow it"),
+        (said(403, "AuthorizationFailure"), "account key or token is wrong"),
         (said(400, "ExpiredToken"), "expired"),
         (said(400, "AuthorizationHeaderMalformed"), "region is wrong"),
         (said(301, "PermanentRedirect"), "another region"),
@@ -41,7 +42,7 @@ def test_what_repeating_cannot_mend_is_unusable_and_says_what_to_do(text: str, w
     ("text", "words"),
     [
         (said(503, "SlowDown"), "it answered 503 SlowDown"),
-        (said(500, "InternalError", "<Message>try later</Message>"), "(try later)"),
+        (said(500, "InternalError", "<Message>try later\nRequestId:1</Message>"), "(try later)"),
         (said(429, "TooManyRequests"), "it answered 429"),
         ("HTTP error: error sending request ... dns error ...", "host name is not known"),
         ("HTTP error ... TimedOut", "did not answer in time"),

@@ -36,6 +36,7 @@ _CODES = MappingProxyType(
             "the bucket is in another region", "set the option region to the bucket's"
         ),
         "AuthenticationFailed": _Cause("the account key or token is wrong", _CREDENTIALS),
+        "AuthorizationFailure": _Cause("the account key or token is wrong", _CREDENTIALS),
         "AuthorizationPermissionMismatch": _Cause(
             "the credentials do not allow it", "grant reading and writing"
         ),
@@ -54,7 +55,7 @@ _PHRASES = MappingProxyType(
 )
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)", re.MULTILINE)
-_MESSAGE = re.compile(r"<Message>([^<]{1,200})")
+_MESSAGE = re.compile(r"<Message>([^<\n]{1,200})")
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _SILENCES = MappingProxyType(
     {
