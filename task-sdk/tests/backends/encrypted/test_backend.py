@@ -5,11 +5,14 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from backends.master_keys import keys
-from statekeep import BaseStateBackend, StateScope, TaskScope
+from backends.stored_object import CAPABILITIES, entry_path, taken_apart
+from statekeep import AssetScope, BaseStateBackend, StateScope, TaskScope
 from statekeep.backends import EncryptedBackend, ObjectStoreBackend
 from statekeep.backends.encrypted.origins import entry_origin, object_origin, plain_origin
 from statekeep.backends.encrypted.sealed_text import unseal
@@ -88,6 +91,30 @@ class TestAroundAnEncryptedBackend(StateBackendConformance):
         return text
 
 
+class TestAroundAnObjectStore(StateBackendConformance):
+    capabilities = CAPABILITIES
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> EncryptedBackend:
+        self._folder = tmp_path
+        return EncryptedBackend(ObjectStoreBackend(f"file://{tmp_path}", store_id=self.store_id), keys())
+
+    def look(self, backend: Any, scope: StateScope, key: str) -> str | None:
+        return self._value_at(backend, entry_path(scope, key), entry_origin)
+
+    def look_at_reference(self, backend: Any, reference: str) -> str | None:
+        return self._value_at(backend, reference[reference.index(f"/{self.store_id}/") + 1 :], object_origin)
+
+    def _value_at(self, backend: Any, path: str, origin: Callable[[StateScope, str], bytes]) -> str | None:
+        file = self._folder / path
+        if not file.exists():
+            return None
+        header, text = taken_apart(file.read_bytes())
+        owner = header["scope"]
+        scope = TaskScope(**owner) if "dag_id" in owner else AssetScope(**owner)
+        return unseal(text, backend._keys, origin(scope, header["key"]))
+
+
 def test_a_reference_names_the_encrypted_backend_and_not_the_wrapped_one() -> None:
     plain, backend = PlainMemoryObjects(), EncryptedBackend(PlainMemoryObjects(), keys("k1"))
     assert backend.backend_id not in (plain.backend_id, EncryptedBackend(backend, keys("k1")).backend_id)
@@ -118,6 +145,14 @@ def test_nothing_stays_inline_and_nobody_can_change_that() -> None:
     )
     assert reference.startswith("memory://")
     assert wrapped.deserialize_task_state_from_ref(reference).startswith('"statekeep-encrypted-1:k1:')
+
+
+def test_a_threshold_that_cannot_be_lifted_is_refused_when_the_backend_is_wrapped() -> None:
+    class Fixed(PlainMemoryObjects):
+        threshold_bytes = property(lambda self: 4_096)
+
+    with pytest.raises(InvalidRequestError, match="keeps values below 4,096 bytes inline"):
+        EncryptedBackend(Fixed(), keys())
 
 
 def test_a_backend_that_keeps_values_inline_is_refused_at_the_first_write() -> None:

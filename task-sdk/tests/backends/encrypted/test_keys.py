@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
+from statekeep import config
 from statekeep.backends import EncryptionKeys
+from statekeep.backends.encrypted.keys import DEFAULT_VARIABLE
 from statekeep.errors import StoreUnusableError
 
 KEY = material("k1")
@@ -134,6 +136,10 @@ def test_keys_come_from_a_file_a_command_or_the_environment(tmp_path: Path) -> N
         EncryptionKeys({"k1": KEY}).first.derive(b"p", b"o")
     }
     assert EncryptionKeys.from_environment("MINE", environ).first.key_id == "k2"
+
+
+def test_the_variable_for_keys_is_no_option_that_settings_would_refuse() -> None:
+    config.load({"STATEKEEP_CONFIG": "", DEFAULT_VARIABLE: written("k1")})
 
 
 def test_without_an_environment_given_it_is_the_processs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..._shared.state.errors import InvalidRequestError
 from .entries import EncryptedEntries
 from .references import EncryptedReferences
 
@@ -39,7 +40,7 @@ class EncryptedBackend(EncryptedEntries, EncryptedReferences):
         super().__init__(wrapped, keys, allow_plaintext=allow_plaintext)
         self.immutable_refs = bool(wrapped.immutable_refs)  # type: ignore[misc]  # as the wrapped instance is
         if wrapped.threshold_bytes:
-            wrapped.threshold_bytes = 0
+            _lift_threshold(wrapped)
 
     @property
     def threshold_bytes(self) -> int:  # type: ignore[override]  # no setter: nobody may let plaintext through
@@ -70,3 +71,14 @@ class EncryptedBackend(EncryptedEntries, EncryptedReferences):
 
     def __repr__(self) -> str:
         return f"EncryptedBackend({self._wrapped.backend_id}, {self._keys!r})"
+
+
+def _lift_threshold(wrapped: BaseStateBackend) -> None:
+    try:
+        wrapped.threshold_bytes = 0
+    except AttributeError:
+        problem = f"keeps values below {wrapped.threshold_bytes:,} bytes inline, and that cannot be set"
+        remedy = "let its threshold_bytes be 0"
+        raise InvalidRequestError(
+            what=f"backend {wrapped.backend_id}", problem=problem, remedy=remedy
+        ) from None
