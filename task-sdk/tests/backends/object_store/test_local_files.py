@@ -108,6 +108,10 @@ def test_file_and_folders_are_synced_before_a_put_returns(
     assert synced[-1] == "a/b"  # at the end, the name of the file
     assert any(one.startswith(".temporary/") for one in synced)  # its bytes, before it had that name
     synced.clear()
+    with pytest.raises(ObjectExistsError):
+        files.put("a/b/c", b"1", create=True)
+    assert synced[-1] == "a/b"  # whoever made it may not have come so far
+    synced.clear()
     files.delete(["a/b/c"])
     assert synced == ["."]  # the folders fell empty
 

@@ -38,6 +38,11 @@ def test_the_clients_own_options_are_among_the_options(options: dict[str, object
     ObjectStoreBackend("s3://bucket", options=options)
 
 
+def test_a_plain_web_server_is_no_object_store() -> None:
+    with pytest.raises(InvalidRequestError, match="neither S3"):
+        ObjectStoreBackend("https://www.example.org/objects")
+
+
 def test_what_the_store_misses_is_said() -> None:
     with pytest.raises(InvalidRequestError, match="Account must be specified"):
         ObjectStoreBackend("az://container/p")

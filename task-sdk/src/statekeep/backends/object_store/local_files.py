@@ -129,6 +129,8 @@ class LocalFiles:
                     Path(temporary).replace(target)
                 break
             except FileExistsError:
+                # Whoever gave it its name may have been killed before the name was durable.
+                _sync_folder(folder)
                 raise ObjectExistsError from None
             except FileNotFoundError:
                 if not left:

@@ -178,6 +178,8 @@ class ObstoreMedium:
             "backoff": {"max_backoff": timedelta(seconds=min(_MAX_PAUSE_SECONDS, patience.retry_seconds))},
         }
         try:
+            if self._obstore.parse_scheme(address.url) == "http":
+                raise ValueError("it is neither S3 nor Google's nor Azure's")
             return self._obstore.store.from_url(
                 address.url, client_options=client, retry_config=retries, **options
             )
