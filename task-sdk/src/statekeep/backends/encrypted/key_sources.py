@@ -9,7 +9,6 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from ..._shared.settings.sources import UnreadableError, command_output
 from .refusals import keys_unusable
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ def permission_refusal(mode: int, owner: int, user: int) -> tuple[str, str] | No
 
 def command_text(command: str, environ: Mapping[str, str]) -> str:
     """Return what a command prints, run without a shell; neither it nor its output appears in an error."""
+    from ..._shared.settings.sources import UnreadableError, command_output  # 4 ms, for a command only
+
     try:
         return command_output(command, environ)
     except UnreadableError as error:

@@ -13,7 +13,6 @@ from binascii import Error as NotBase64Error
 from binascii import a2b_base64
 from typing import TYPE_CHECKING, NoReturn
 
-from ...config import process_environment
 from .key_sources import command_text, file_text, variable_text
 from .refusals import keys_unusable
 
@@ -103,16 +102,18 @@ class EncryptionKeys:
     @classmethod
     def from_command(cls, command: str, environ: Mapping[str, str] | None = None) -> EncryptionKeys:
         """Read what a command prints. It is run once, without a shell, for a minute at most."""
-        given = process_environment() if environ is None else environ
-        return cls.from_text(command_text(command, given), source="the output of the command for keys")
+        return cls.from_text(
+            command_text(command, _given_or_own(environ)), source="the output of the command for keys"
+        )
 
     @classmethod
     def from_environment(
         cls, variable: str = DEFAULT_VARIABLE, environ: Mapping[str, str] | None = None
     ) -> EncryptionKeys:
         """Read an environment variable, which every process that the worker starts sees too."""
-        given = process_environment() if environ is None else environ
-        return cls.from_text(variable_text(variable, given), source=f"environment variable {variable}")
+        return cls.from_text(
+            variable_text(variable, _given_or_own(environ)), source=f"environment variable {variable}"
+        )
 
     @property
     def first(self) -> MasterKey:
@@ -128,6 +129,14 @@ class EncryptionKeys:
 
     def __repr__(self) -> str:
         return f"EncryptionKeys({', '.join(self._keys)})"
+
+
+def _given_or_own(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    if environ is not None:
+        return environ
+    from ...config import process_environment  # 4 ms, which a task with another backend would pay too
+
+    return process_environment()
 
 
 def _entries(text: str) -> Iterator[str]:
