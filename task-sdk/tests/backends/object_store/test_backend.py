@@ -199,6 +199,21 @@ def test_the_async_hooks_do_what_the_blocking_ones_do(local: ObjectStoreBackend)
     assert asyncio.run(there_and_back()) == [f'"{number}~{GENERATION}"' for number in range(8)]
 
 
+def test_the_async_hooks_of_assets_and_the_async_bulk_delete_do_too(local: ObjectStoreBackend) -> None:
+    async def there_back_and_gone() -> str:
+        reference = await local.aserialize_asset_state_to_ref(
+            value='"v"', key=STORAGE_KEY, asset_ref="orders", scope=ORDERS, storage_key=STORAGE_KEY
+        )
+        value = await local.adeserialize_asset_state_from_ref(
+            reference, scope=ORDERS, storage_key=STORAGE_KEY
+        )
+        await local.adelete_objects([(ORDERS, STORAGE_KEY)])
+        return value
+
+    assert asyncio.run(there_back_and_gone()) == '"v"'
+    assert list(local.list_objects("s")) == []
+
+
 def test_hooks_without_an_origin_or_a_store_id_write_nothing(tmp_path: Path) -> None:
     backend = ObjectStoreBackend(f"file://{tmp_path}", threshold_bytes=0)
     with pytest.raises(TypeError, match="scope and storage_key"):
