@@ -46,10 +46,9 @@ def test_who_follows_the_guide_gets_what_it_says(tmp_path: Path) -> None:
 
 
 def append(file: Path, text: str) -> None:
-    """Add a snippet to its file, after a blank line within a class and two outside of one."""
-    before = file.read_text() if file.exists() else ""
-    blank = "" if not before else "\n" if text.startswith(" ") else "\n\n"
-    file.write_text(f"{before}{blank}{text}")
+    """Add a snippet to its file, after two blank lines."""
+    before = f"{file.read_text()}\n\n" if file.exists() else ""
+    file.write_text(before + text)
 
 
 def followed(folder: Path, commands: str) -> str:

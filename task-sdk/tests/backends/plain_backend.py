@@ -66,18 +66,8 @@ def entry_name(scope: StateScope, key: str) -> str:
     return entry_prefix(scope) + digest(key)
 
 
-def owner_of(scope: StateScope) -> str:
-    if isinstance(scope, TaskScope):
-        return f"task {scope.ti_id}"
-    return f"asset {scope.uri if scope.name is None else scope.name}"
-
-
-def object_name(owner: str, key: str) -> str:
-    return f"object.{digest(owner, key)}"
-
-
-class FolderBackend(BaseStateBackend):
-    """Keeps state in the folder that FOLDER_BACKEND names."""
+class FolderEntries(BaseStateBackend):
+    """Keeps entries in the folder that FOLDER_BACKEND names."""
 
     def __init__(self, path: str | None = None) -> None:
         self.folder = Folder(path or os.environ["FOLDER_BACKEND"])
@@ -89,7 +79,7 @@ class FolderBackend(BaseStateBackend):
         self.folder.write(entry_name(scope, key), value)
 
     def delete(self, scope: StateScope, key: str) -> None:
-        self.folder.remove([entry_name(scope, key), object_name(owner_of(scope), key)])
+        self.folder.remove([entry_name(scope, key)])
 
     def clear(self, scope: StateScope, *, all_map_indices: bool = False) -> None:
         prefix = entry_prefix(scope, all_map_indices=all_map_indices)
@@ -106,6 +96,20 @@ class FolderBackend(BaseStateBackend):
 
     async def aclear(self, scope: StateScope, *, all_map_indices: bool = False) -> None:
         await asyncio.to_thread(self.clear, scope, all_map_indices=all_map_indices)
+
+
+def owner_of(scope: StateScope) -> str:
+    if isinstance(scope, TaskScope):
+        return f"task {scope.ti_id}"
+    return f"asset {scope.uri if scope.name is None else scope.name}"
+
+
+def object_name(owner: str, key: str) -> str:
+    return f"object.{digest(owner, key)}"
+
+
+class FolderBackend(FolderEntries):
+    """Keeps values in the same folder, and leaves references to them."""
 
     @property
     def backend_id(self) -> str:
@@ -130,3 +134,7 @@ class FolderBackend(BaseStateBackend):
 
     def deserialize_asset_state_from_ref(self, stored: str) -> str:
         return self.deserialize_task_state_from_ref(stored)
+
+    def delete(self, scope: StateScope, key: str) -> None:
+        super().delete(scope, key)
+        self.folder.remove([object_name(owner_of(scope), key)])

@@ -9,10 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from backends.plain_backend import FolderBackend, entry_name
+from backends.plain_backend import FolderBackend, FolderEntries, entry_name
 from statekeep import StateScope
 from statekeep.backends.testing import Capabilities, StateBackendConformance
 from statekeep.errors import ReferenceMissingError
+
+
+class TestFolderEntries(StateBackendConformance):
+    """The eight methods alone."""
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> FolderEntries:
+        return FolderEntries(str(tmp_path))
+
+    def look(self, backend: FolderEntries, scope: StateScope, key: str) -> str | None:
+        file = backend.folder.path / entry_name(scope, key)
+        return file.read_bytes().decode() if file.exists() else None
 
 
 class TestFolderBackend(StateBackendConformance):
