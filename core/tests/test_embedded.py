@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -16,6 +17,7 @@ from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import open_store
 from statekeep_core.metastore import task_entries
+from statekeep_core.metastore.clock import Instant
 
 from core.tests.conftest import Client
 
@@ -223,3 +225,58 @@ def test_a_foreign_writer_makes_the_store_unavailable_not_wrong(client: Client) 
         [reply] = client.ask_together((claims, m.Set("k", b"1")))
     assert reply.code == "unavailable"
     assert client.ask(claims, m.Get("k")) == m.Absent("k")
+
+
+def test_a_store_that_was_removed_under_us_refuses_instead_of_losing(client: Client) -> None:
+    claims = client.start()
+    for file in client.store.path.parent.glob("state.db*"):
+        file.unlink()
+    for asked in (m.Set("k", b"1"), m.Get("k")):
+        [reply] = client.ask_together((claims, asked))
+        assert (reply.code, "removed or replaced" in reply.facts["problem"]) == ("store_unusable", True)
+
+
+def test_a_store_has_one_name_however_it_is_linked_to(client: Client, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(client.store.path)
+    linked = open_store(link)
+    assert linked.path == client.store.path
+    linked.close()
+    assert sorted(path.name for path in tmp_path.glob("link.db*")) == ["link.db"]
+
+
+def test_an_interrupt_between_begin_and_work_wedges_nothing(
+    client: Client, make_client: Callable[..., Client]
+) -> None:
+    """As a Ctrl-C would: the clock is what is asked first inside the transaction."""
+    claims = client.start()
+    clock = client.store._clock
+
+    def interrupt() -> Instant:
+        raise KeyboardInterrupt
+
+    client.store._clock = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        client.ask(claims, m.Set("k", b"1"))
+    client.store._clock = clock
+    assert client.ask(claims, m.Set("k", b"2")).version == 1
+    assert make_client().ask(claims, m.Get("k")).value == b"2"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"kind": "Get", "key": "k", "target": 10**30},
+        {"kind": "Set", "key": "k", "value": b"1", "if_version": -(10**30)},
+        {"kind": "Set", "key": "k", "value": b"1", "retention": 10**400},
+    ],
+)
+def test_a_number_that_no_column_holds_is_refused_in_words(client: Client, asked: dict[str, Any]) -> None:
+    claims = {"kind": "TryClaims", **client.start()._asdict()}
+    [reply] = client.store.handle_group([(claims, "", asked)])
+    assert (reply["code"], "64 bits" in reply["facts"]["problem"]) == ("invalid_request", True)
+
+
+def test_a_request_id_is_ascii(client: Client) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="ASCII"):
+        client.ask(client.start(), m.Increment("k", b"1"), "\ud800")

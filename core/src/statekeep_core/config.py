@@ -119,7 +119,8 @@ class StateStore(Section, section="state_store"):
         added="0.1.0",
     )
     max_value_bytes = Option(
-        Integer(minimum=1, maximum=1_000_000_000),
+        # Half of a frame, so that every value that is taken can be told.
+        Integer(minimum=1, maximum=33_554_432),
         default=65_536,
         example=1_048_576,
         description="The largest value that the store takes, in bytes of its JSON text.",

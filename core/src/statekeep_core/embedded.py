@@ -11,7 +11,7 @@ import apsw
 
 from . import __version__, config, retention
 from ._shared.state import wire
-from ._shared.state.errors import InternalFaultError, StatekeepError
+from ._shared.state.errors import InternalFaultError, StatekeepError, StoreUnusableError
 from .execution_api import service
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
@@ -41,6 +41,7 @@ def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = N
     Raises :class:`StoreUnusableError` when it cannot be used here (read-only, on a network, damaged, written
     by a newer release), and :class:`UnavailableError` when it cannot be used now (disk full, locked).
     """
+    path = path.resolve()  # the side files are named after it, and a link would give them a second name
     with translated(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = WriteLock(path)
@@ -60,6 +61,11 @@ def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = N
     return EmbeddedStore(path, connection, lock, policy or Policy(), clock or SystemClock())
 
 
+def configured_path(environ: Mapping[str, str]) -> Path:
+    """Return where the store of the settings is, links resolved: its locks are named after its one name."""
+    return Path(config.sqlite_path(config.load(environ).database.url)).resolve()
+
+
 def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
     """Open the store that the settings name. Raises what :func:`open_store` raises, and SettingsError."""
     settings = config.load(environ)
@@ -72,7 +78,7 @@ def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
         clear_on_success=kept.clear_on_success,
         orphan_grace_us=kept.orphan_grace_days * DAY_US,
     )
-    return open_store(Path(config.sqlite_path(settings.database.url)), policy)
+    return open_store(configured_path(environ), policy)
 
 
 class EmbeddedStore:
@@ -91,6 +97,7 @@ class EmbeddedStore:
         self._lock = lock
         self._clock = clock
         self._is_closed = False
+        self._file = _identity(path)
 
     def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
         """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
@@ -164,8 +171,14 @@ class EmbeddedStore:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Work]:
-        self._connection.execute(begin)
+        if _identity(self.path) != self._file:
+            raise StoreUnusableError(
+                what=f"the store {self.path}",
+                problem="its file was removed or replaced while it was open, and what is written now is lost",
+                remedy="put the file back, or start the task again on the new one",
+            )
         try:
+            self._connection.execute(begin)
             yield Work(Transaction(self._connection, self._clock()), self.policy)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -186,6 +199,15 @@ class EmbeddedStore:
         # A fault in one request must not take its neighbours, or the supervisor, along.
         except Exception as fault:
             return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells this file from every other; None when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _plain_refusal(error: StatekeepError) -> Plain:

@@ -321,3 +321,35 @@ def test_the_history_is_for_readers_of_the_asset(client: Client, live_try: LiveT
 def test_a_staged_write_is_in_no_history(live_try: LiveTry) -> None:
     live_try.ask(m.Set("k", b"1", live_try.outlet))
     assert live_try.ask(m.ListHistory(live_try.outlet, "k")).changes == ()
+
+
+# --- what is relative to what others may change ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_relative"),
+    [
+        ([m.Increment("k", b"1")], True),
+        ([m.SetMax("k", b"9")], True),
+        ([m.Set("k", b"1")], False),
+        ([m.Set("k", b"1"), m.Increment("k", b"1")], False),
+        ([m.Increment("k", b"1"), m.Set("k", b"1")], False),
+        ([m.Delete("k"), m.Increment("k", b"1")], False),
+        ([m.Clear(), m.Increment("k", b"1")], False),
+    ],
+)
+def test_an_entry_says_whether_it_is_reckoned_from_what_others_may_change(
+    live_try: LiveTry, operator: Operator, steps: list[Any], is_relative: bool
+) -> None:
+    operator.ask(m.Set("k", b"5", target=FLIGHTS))
+    for step in steps:
+        live_try.ask(step._replace(target=live_try.outlet))
+    assert live_try.ask(m.Get("k", target=live_try.outlet)).is_relative == is_relative
+
+
+def test_maxima_of_long_texts_fold_into_one(live_try: LiveTry, client: Client) -> None:
+    for number in range(20):
+        live_try.ask(m.SetMax("k", f'"2024-01-01 00:00:00.{number:06}"'.encode(), target=live_try.outlet))
+    [(rows,)] = client.store.transact(lambda work: work.tx.rows("SELECT count(*) FROM staged_operations"))
+    assert rows == 1
+    assert live_try.ask(m.Get("k", target=live_try.outlet)).value == b'"2024-01-01 00:00:00.000019"'

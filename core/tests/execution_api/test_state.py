@@ -76,6 +76,14 @@ def test_a_batch_has_at_most_a_thousand_operations(live_try: LiveTry) -> None:
     assert live_try.ask(m.Batch(())) == m.BatchDone(())
 
 
+def test_a_batch_that_could_not_be_answered_changes_nothing(make_client: Callable[..., Client]) -> None:
+    live_try = LiveTry(make_client(max_value_bytes=32 * 1024 * 1024))
+    live_try.ask(m.Set("big", b'"' + b"x" * 17_000_000 + b'"'))
+    with pytest.raises(errors.ValueTooLargeError, match="what the batch reads is 34,000,004 bytes"):
+        live_try.ask(m.Batch((m.Set("k", b"1"), m.Get("big"), m.Get("big"))))
+    assert live_try.keys() == ["big"]
+
+
 # --- pages -----------------------------------------------------------------------------------------------
 
 ODD_KEYS = [

@@ -1,7 +1,7 @@
 """The entries of assets: each change under a version of its own, expired ones unseen."""
 
 import pytest
-from statekeep_core._shared.state.messages import Writer
+from statekeep_core._shared.state.messages import Entry, Writer
 from statekeep_core.metastore import asset_entries, asset_history
 from statekeep_core.metastore.asset_entries import Ledger
 from statekeep_core.metastore.key_range import KeyRange
@@ -22,7 +22,7 @@ def test_a_write_takes_the_place_of_the_whole_row(tx: Transaction, ledger: Ledge
     version = asset_entries.put(tx, by_hand, "k", b"22", None, "rewind")
     at(tx, 10)
     entry = asset_entries.get(tx, ledger.asset_id, "k")
-    assert entry == ("k", b"22", version, 2, NOW_US, None, Writer("operator:ann"))
+    assert entry == Entry("k", b"22", version, 2, NOW_US, None, Writer("operator:ann"))
     assert [change.change for change in asset_history.newest(tx, ledger.asset_id, "k", 10)] == [
         "rewind",
         "set",

@@ -111,3 +111,19 @@ def test_a_fact_of_another_type_still_makes_an_error(size_bytes: Any) -> None:
 
 def test_a_fact_may_have_any_name() -> None:
     assert error_from("not_found", {"self": 1, "cls": 2, "what": "it"}).facts["self"] == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "message"),
+    [
+        (5, 4, "key k stands at version 5, not at 4"),
+        (5, "absent", "key k stands at version 5, and was wanted absent"),
+        (None, "absent", "key k is there already, and was wanted absent"),
+        (None, 4, "key k is absent, or staged and without a version yet, and was wanted at version 4"),
+    ],
+)
+def test_a_conflict_reads_well_whatever_was_wanted(
+    version: int | None, wanted: int | str, message: str
+) -> None:
+    error = error_from("conflict", {"key": "k", "version": version, "wanted": wanted})
+    assert str(error) == f"{message}; read it again and decide"

@@ -180,6 +180,12 @@ def test_typed_values_are_kept_inside_lists_and_dicts() -> None:
     assert decode(encode([UUID(int=1)]), type=list[UUID]) == [UUID(int=1)]
 
 
+@pytest.mark.parametrize("kind", ["datetime", 5, list["Nothing"], object()])  # type: ignore[name-defined]  # noqa: F821 -- names nothing on purpose
+def test_what_is_no_type_cannot_be_read_as(kind: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="type is .*, which values cannot be read as; give a type"):
+        decode(b'["secret"]', type=kind)
+
+
 def test_a_value_that_does_not_read_as_the_named_type_is_an_error_that_says_where() -> None:
     with pytest.raises(InvalidValueError, match="does not read as datetime"):
         decode(b'"secret"', type=datetime)

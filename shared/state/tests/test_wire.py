@@ -18,7 +18,7 @@ TASK = m.TaskAddress("dag", "run", "task", 3)
 ASSET = m.AssetAddress("orders", "s3://warehouse/orders")
 GRANT = m.Grant(7, "orders", None, True)
 WRITER = m.Writer("worker-1", TASK, 2)
-ENTRY = m.Entry("k", b'{"a":1}', 5, 7, 1_700_000_000_000_000, 1_800_000_000_000_000, WRITER)
+ENTRY = m.Entry("k", b'{"a":1}', 5, 7, 1_700_000_000_000_000, 1_800_000_000_000_000, WRITER, True)
 TRY = m.TryRow(TASK, 2, "failed", 1, 2, 137, "killed", "host:1")
 ASSET_ROW = m.AssetRow(7, "orders", None, True, 3, 1)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from statekeep._shared.state import messages
-from statekeep._shared.state.errors import ConflictError
+from statekeep._shared.state.errors import ConflictError, InvalidRequestError
 from statekeep.accessors import flows
 from statekeep.accessors.operations import StateOperations
 
@@ -82,3 +82,10 @@ def test_a_request_id_is_drawn_once_per_call() -> None:
     assert isinstance(second, flows.Ask)
     assert first.request == second.request
     assert None is not first.request_id != second.request_id is not None
+
+
+def test_update_is_refused_where_it_would_undo_what_others_write() -> None:
+    flow = updating()
+    flow.send(None)
+    with pytest.raises(InvalidRequestError, match="would undo what others write"):
+        flow.send(messages.Entry("k", b"0", version=None, size_bytes=1, is_relative=True))

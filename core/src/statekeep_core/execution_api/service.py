@@ -44,12 +44,13 @@ class Call(NamedTuple):
 
 def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
     """Return a call from its plain parts. Raises :class:`InvalidRequestError` for what is malformed."""
-    if len(request_id) > _LONGEST_REQUEST_ID:
+    if len(request_id) > _LONGEST_REQUEST_ID or not request_id.isascii():
         raise InvalidRequestError(
             what="request id",
-            problem=f"has {len(request_id):,} characters, over the limit of {_LONGEST_REQUEST_ID}",
+            problem=f"has {len(request_id):,} characters, over the limit of {_LONGEST_REQUEST_ID} of ASCII",
             remedy="send 128 random bits as hexadecimal",
         )
+    state.check_batch_length(request.get("operations"))
     return Call(wire.from_plain(claims), request_id, wire.from_plain(request), request)
 
 

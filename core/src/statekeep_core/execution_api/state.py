@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 MAX_BATCH_OPERATIONS = 1_000
 MAX_PAGE_ROWS = 1_000
 # A page must fit into a frame; with 1,000 values of the default limit it would not.
-MAX_PAGE_BYTES = 8 * 1024 * 1024
+MAX_PAGE_BYTES = 1024 * 1024
+# What a batch reads has to fit into one frame.
+MAX_BATCH_READ_BYTES = 32 * 1024 * 1024
 
 
 # --- one entry -------------------------------------------------------------------------------------------
@@ -134,25 +136,42 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
 
     The error of one carries its number, from 1, as the fact ``operation_number``.
     """
-    if len(request.operations) > MAX_BATCH_OPERATIONS:
-        raise InvalidRequestError(
-            what="batch",
-            problem=f"has {len(request.operations):,} operations, over the limit of {MAX_BATCH_OPERATIONS:,}",
-            remedy="send several batches",
-        )
     replies = []
     for number, operation in enumerate(request.operations, start=1):
         try:
             replies.append(_SINGLE[type(operation)](work, caller, operation))
         except StatekeepError as error:
             raise error_from(error.code, {**error.facts, "operation_number": number}) from None
+    _check_read_bytes(replies)
     return m.BatchDone(tuple(replies))
+
+
+def check_batch_length(operations: object) -> None:
+    """Refuse a batch that is too long while it is plain: rebuilding a million operations takes seconds."""
+    if isinstance(operations, list) and len(operations) > MAX_BATCH_OPERATIONS:
+        raise InvalidRequestError(
+            what="batch",
+            problem=f"has {len(operations):,} operations, over the limit of {MAX_BATCH_OPERATIONS:,}",
+            remedy="send several batches",
+        )
+
+
+def _check_read_bytes(replies: list[Any]) -> None:
+    """Refuse a batch whose reply could not be told; judged before anything is committed."""
+    size_bytes = sum(len(reply.value) for reply in replies if isinstance(reply, m.Entry))
+    if size_bytes > MAX_BATCH_READ_BYTES:
+        raise ValueTooLargeError(
+            what="what the batch reads",
+            size_bytes=size_bytes,
+            limit_bytes=MAX_BATCH_READ_BYTES,
+            remedy="read in several batches",
+        )
 
 
 def list_entries(work: Work, caller: Caller, request: m.ListEntries) -> m.Entries:
     """Return a page of the entries that the caller sees, in the order of the code points of their keys.
 
-    A page has at most 1,000 entries and, with values, hardly more than 8 MiB.
+    A page has at most 1,000 entries and, with values, hardly more than 1 MiB.
     """
     for text in (request.prefix or None, request.after):
         if text is not None:

@@ -79,19 +79,21 @@ def _compares_in_any_order(*operations: Operation) -> bool:
     point otherwise. A string of up to ten characters is too short for one.
     """
     values = [decode(operation.value or b"") for operation in operations]
-    return all(
-        type(value) is not str or len(value) <= _LONGEST_DATE or _is_canonical_instant(value)
-        for value in values
+    return not any(
+        type(value) is str and len(value) > _LONGEST_DATE and _is_respelt_instant(value) for value in values
     )
 
 
-def _is_canonical_instant(text: str) -> bool:
+def _is_respelt_instant(text: str) -> bool:
     from datetime import datetime  # few tries compare instants, and each start would pay 2 ms for the import
 
     try:
-        return bool(decode(encode_for_max(datetime.fromisoformat(text))) == text)
-    except (ValueError, InvalidValueError):
+        instant = datetime.fromisoformat(text)
+        return instant.tzinfo is not None and bool(decode(encode_for_max(instant)) != text)
+    except ValueError:  # no instant
         return False
+    except InvalidValueError:  # an instant out of range has no canonical spelling
+        return True
 
 
 def dump_retention(retention: Retention) -> str | None:

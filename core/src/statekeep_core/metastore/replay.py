@@ -20,18 +20,22 @@ class Replay:
     ``change`` is None until an operation touches the entry; then set, delete or clear.
     """
 
-    def __init__(self, key: str, base: Entry | None) -> None:
+    def __init__(self, key: str, base: Entry | None, *, is_relative: bool = True) -> None:
         self.key = key
         self.base = base
         self.value = None if base is None else base.value
         self.change: str | None = None
         self.retention: Retention = None
+        # Until an operation says what the value is, whatever stood before.
+        self._is_relative = is_relative and (base is None or base.version is not None or base.is_relative)
 
     def entry(self) -> Entry | None:
         """Return the entry as it is now: without a version once an operation has touched it."""
         if self.change is None:
             return self.base
-        return None if self.value is None else Entry(self.key, self.value, None, len(self.value))
+        if self.value is None:
+            return None
+        return Entry(self.key, self.value, None, len(self.value), is_relative=self._is_relative)
 
     def take_all(self, operations: Iterable[Operation]) -> Replay:
         """Take operations in order, whatever their conditions; return itself."""
@@ -45,6 +49,8 @@ class Replay:
         What removes nothing, or does not raise a maximum, touches nothing.
         """
         value = operation.outcome(self.value)
+        if operation.kind not in ("increment", "set_max"):
+            self._is_relative = False
         if value is None:
             if self.value is not None:
                 self.value, self.change = None, operation.kind

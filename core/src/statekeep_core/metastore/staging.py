@@ -189,7 +189,8 @@ class _View:
 
     def entry(self, tx: Transaction, asset_id: int, key: str) -> Entry | None:
         base = None if self.is_cleared else asset_entries.get(tx, asset_id, key)
-        return Replay(key, base).take_all(self.by_key.get(key, ())).entry()
+        replay = Replay(key, base, is_relative=not self.is_cleared)
+        return replay.take_all(self.by_key.get(key, ())).entry()
 
 
 def _view(tx: Transaction, of_try: TryKey, asset_id: int) -> _View:

@@ -47,14 +47,15 @@ class WriteLock:
         ``patience_seconds``: one of them is stopped, or its disk hangs. Nothing is held then.
         """
         give_up_at = time.monotonic() + self._patience_seconds
-        self._take(self._turn, give_up_at)
+        # One block around everything: an interrupt may fall between any two lines, and letting go of a lock
+        # that is not held does nothing.
         try:
+            self._take(self._turn, give_up_at)
             self._take(self._lock, give_up_at)
-        finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
-        try:
             yield
         finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:

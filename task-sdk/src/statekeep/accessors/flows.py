@@ -6,7 +6,7 @@ import os
 from typing import Any, NamedTuple, TypeVar
 
 from .._shared.state import messages
-from .._shared.state.errors import ConflictError
+from .._shared.state.errors import ConflictError, InvalidRequestError
 from .._shared.state.values import decode
 from .entries import StateChange, StateEntry, change_from, entry_from
 from .operations import Operation, StateOperations, request_id_for
@@ -97,13 +97,19 @@ def update(
     value_type: Any,
     keep: Retention,
 ) -> Flow[Any]:
-    """Read, change and write under the condition that nobody wrote in between; again when somebody did."""
+    """Read, change and write under the condition that nobody wrote in between; again when somebody did.
+
+    Refused where this try has staged an increment or a set_max: the write would put a fixed value in place
+    of what is reckoned anew from whatever stands when the try finishes, and undo what others write.
+    """
     lost: ConflictError | None = None
     for finished_rounds in range(MAX_UPDATE_ROUNDS):
         if lost is not None:
             yield Pause(_pause_seconds(finished_rounds))
         reply = yield Ask(operations.get(key, default, value_type).request)
         is_absent = isinstance(reply, messages.Absent)
+        if not is_absent and reply.is_relative:
+            raise _relative(key)
         changed = change(default if is_absent else decode(reply.value, value_type))
         version = None if is_absent else reply.version
         write = operations.set(key, changed, keep=keep, if_version=version, if_absent=is_absent).request
@@ -114,6 +120,14 @@ def update(
         else:
             return changed
     raise lost or AssertionError("there is at least one round")
+
+
+def _relative(key: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        what=f"update of {key!r}",
+        problem="follows an increment or set_max that this try has staged, and would undo what others write",
+        remedy="use increment or set_max again, or set the value, or write all of it with commit='now'",
+    )
 
 
 def _pause_seconds(finished_rounds: int) -> float:

@@ -107,8 +107,7 @@ class EmbeddedClient:
 def store_path(environ: Mapping[str, str]) -> Path:
     """Return where the embedded store is or will be, as the settings have it. Opens nothing."""
     with core_errors():
-        config = _core().config
-        return Path(config.sqlite_path(config.load(environ).database.url))
+        return Path(_core().configured_path(environ))
 
 
 def open_embedded(environ: Mapping[str, str]) -> EmbeddedClient:

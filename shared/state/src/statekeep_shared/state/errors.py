@@ -197,6 +197,18 @@ class ConflictError(StatekeepError):
     http_status = 409
     template = "key {key} stands at version {version}, not at {wanted}; read it again and decide"
 
+    def _wording(self, facts: dict[str, Fact]) -> str:
+        version, wanted = facts.get("version"), facts.get("wanted")
+        if wanted == "absent":
+            stands = "is there already" if version is None else "stands at version {version}"
+            return "key {key} " + stands + ", and was wanted absent; read it again and decide"
+        if "version" in facts and version is None:
+            return (
+                "key {key} is absent, or staged and without a version yet, and was wanted at version {wanted}; "
+                "read it again and decide"
+            )
+        return self.template
+
 
 class ReferenceMissingError(StatekeepError):
     """The object that a record names is gone. Facts: ``scope``, ``key``, ``reference``."""

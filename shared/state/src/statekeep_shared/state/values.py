@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from math import isfinite
 
-from .errors import InvalidValueError
+from .errors import InvalidRequestError, InvalidValueError
 
 TYPE_CHECKING = False  # typing takes 2.5 ms to import
 if TYPE_CHECKING:
@@ -291,7 +291,8 @@ def decode(data: bytes, type: Any = None) -> Any:  # noqa: A002 -- the public ke
     """Return the value that ``data`` is the encoded form of; as ``type`` when one is named.
 
     ``type`` is anything that msgspec converts to: ``datetime``, a dataclass, ``dict[str, Decimal]``.
-    Raises :class:`InvalidValueError` when the bytes are no JSON or the value does not read as ``type``.
+    Raises :class:`InvalidValueError` when the bytes are no JSON or the value does not read as ``type``, and
+    :class:`InvalidRequestError` when ``type`` is no type.
     """
     try:
         text = str(data, "utf-8")
@@ -355,6 +356,17 @@ def _converted(value: Any, kind: Any) -> Any:
         place = f" at {path.strip('`')}" if path.startswith("`$") else ""
         name = getattr(kind, "__name__", str(kind))
         raise _unreadable(f"does not read as {name}{place}", "name the type that it was written as") from None
+    except (TypeError, NameError):  # no type, or the name of one inside that stands for nothing
+        problem = f"is {_shown_kind(kind)}, which values cannot be read as"
+        raise InvalidRequestError(
+            what="type", problem=problem, remedy="give a type, such as datetime or list[int]"
+        ) from None
+
+
+def _shown_kind(kind: Any) -> str:
+    if type(kind) in (str, int, float, bool):
+        return f"the {type(kind).__name__} {kind!r:.60}"
+    return f"{kind!r:.60}"
 
 
 def _unreadable(problem: str, remedy: str) -> InvalidValueError:

@@ -213,7 +213,9 @@ class ListHistory(Message):
 
 class Entry(Message):
     """One entry. ``version`` and ``updated_at`` are None while the write is staged. Instants are
-    microseconds since the Unix epoch, UTC. ``value`` is empty in a list that was asked for without values."""
+    microseconds since the Unix epoch, UTC. ``value`` is empty in a list that was asked for without values.
+    ``is_relative``: staged, and reckoned from what stands for everybody now, which others may still change.
+    """
 
     key: str
     value: bytes
@@ -222,6 +224,7 @@ class Entry(Message):
     updated_at: int | None = None
     expires_at: int | None = None
     writer: Writer | None = None
+    is_relative: bool = False
 
 
 class Absent(Message):

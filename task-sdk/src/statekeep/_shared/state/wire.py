@@ -20,6 +20,8 @@ from .message import Message
 
 Plain = dict[str, Any]
 
+_TOO_LARGE = 2**63
+
 _MESSAGES: MappingProxyType[str, type[Any]] = MappingProxyType(
     {cls.__name__: cls for cls in Message.__subclasses__() if cls.__module__ == messages.__name__}
 )
@@ -76,6 +78,8 @@ def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, f
     for name, value in fields.items():
         if type(value) not in allowed[name]:
             raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
+        if type(value) is int and not -_TOO_LARGE <= value < _TOO_LARGE:
+            raise _malformed(cls.__name__, f"has a number in the field {name!r} that 64 bits do not hold")
         if type(value) is tuple and not all(type(item) in allowed[name + "[]"] for item in value):
             raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
 
