@@ -94,7 +94,7 @@ class StateOperations:
         from .._shared.state.arithmetic import incremented
 
         check_key(key)
-        addend = incremented(None, by, what=f"increment of {key!r}")
+        addend = incremented(None, by, what=repr(key))
         request = messages.Increment(
             key, addend, self._target, retention=retention.to_wire(keep), apply_now=self._apply_now
         )

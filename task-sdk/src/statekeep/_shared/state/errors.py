@@ -204,8 +204,8 @@ class ConflictError(StatekeepError):
             return "key {key} " + stands + ", and was wanted absent; read it again and decide"
         if "version" in facts and version is None:
             return (
-                "key {key} is absent, or staged and without a version yet, and was wanted at version {wanted}; "
-                "read it again and decide"
+                "key {key} is absent, or staged and without a version yet, and was wanted at version "
+                "{wanted}; read it again and decide"
             )
         return self.template
 

@@ -357,16 +357,10 @@ def _converted(value: Any, kind: Any) -> Any:
         name = getattr(kind, "__name__", str(kind))
         raise _unreadable(f"does not read as {name}{place}", "name the type that it was written as") from None
     except (TypeError, NameError):  # no type, or the name of one inside that stands for nothing
-        problem = f"is {_shown_kind(kind)}, which values cannot be read as"
+        problem = f"is {kind!r:.60}, which values cannot be read as"
         raise InvalidRequestError(
             what="type", problem=problem, remedy="give a type, such as datetime or list[int]"
         ) from None
-
-
-def _shown_kind(kind: Any) -> str:
-    if type(kind) in (str, int, float, bool):
-        return f"the {type(kind).__name__} {kind!r:.60}"
-    return f"{kind!r:.60}"
 
 
 def _unreadable(problem: str, remedy: str) -> InvalidValueError:
