@@ -124,7 +124,7 @@ def _check_size(work: Work, key: str, size_bytes: int) -> None:
             what=f"value for {key!r}",
             size_bytes=size_bytes,
             limit_bytes=work.policy.max_value_bytes,
-            remedy="set [workers] state_backend to keep large values on the worker",
+            remedy="raise [state_store] max_value_bytes, or keep it elsewhere and store where it is",
         )
 
 

@@ -136,7 +136,7 @@ class StateOperations:
                 what=_value_of(key),
                 size_bytes=len(encoded),
                 limit_bytes=self._max_value_bytes,
-                remedy="set [workers] state_backend to keep large values on the worker",
+                remedy="raise [state_store] max_value_bytes, or keep it elsewhere and store where it is",
             )
         return encoded
 

@@ -128,7 +128,7 @@ def _core() -> Any:
             raise
         raise UnsupportedError(
             what="the embedded store",
-            problem="it is not installed; pip install 'statekeep[embedded]', or set [api] url to a server",
+            problem="it is not installed; pip install 'statekeep[embedded]'",
         ) from None
 
 
