@@ -74,22 +74,47 @@ def test_replies_may_come_in_any_order(start_peer: StartPeer) -> None:
     assert asyncio.run(main()) == [b'"a"', b'"b"', b'"c"']
 
 
-def test_a_cancelled_callers_reply_goes_to_nobody(start_peer: StartPeer) -> None:
+def test_a_caller_who_is_cancelled_after_its_frame_was_sent_leaves_when_the_reply_has_come(
+    start_peer: StartPeer,
+) -> None:
     holding = HoldingPeer()
     client = ChannelClient(start_peer(holding).address)
 
     async def main() -> bytes:
         cancelled = asyncio.create_task(aget(client, "cancelled"))
         await holding.has_received(1)
-        cancelled.cancel()
-        await asyncio.gather(cancelled, return_exceptions=True)
-        assert cancelled.cancelled()
         wanted = asyncio.create_task(aget(client, "wanted"))
         await holding.has_received(1)
+        for _ in range(3):
+            cancelled.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the loop turns
+        assert not cancelled.done()
         holding.release()
+        await asyncio.wait([cancelled])
+        assert cancelled.cancelled()
         return await wanted
 
     assert asyncio.run(main()) == b'"wanted"'
+
+
+def test_a_cancelled_caller_leaves_when_the_connection_ends_and_repeats_nothing(
+    start_peer: StartPeer,
+) -> None:
+    holding = HoldingPeer()
+    peer = start_peer(holding)
+    client = ChannelClient(peer.address)
+
+    async def main() -> None:
+        cancelled = asyncio.create_task(aget(client, "cancelled"))
+        await holding.has_received(1)
+        cancelled.cancel()
+        peer.connections[0].close()
+        await asyncio.wait([cancelled])
+        assert cancelled.cancelled()
+
+    asyncio.run(main())
+    assert len(peer.frames) == 1
 
 
 def test_a_caller_cancelled_while_its_frame_is_sent_leaves_the_stream_whole(start_peer: StartPeer) -> None:
@@ -110,13 +135,41 @@ def test_a_caller_cancelled_while_its_frame_is_sent_leaves_the_stream_whole(star
         cancelled = asyncio.create_task(client.acall(messages.Set("k", value)))
         await asyncio.sleep(0)  # the part that fits into the socket's buffer is sent
         cancelled.cancel()
-        await asyncio.gather(cancelled, return_exceptions=True)
         may_read.set()
+        await asyncio.wait([cancelled])
+        assert cancelled.cancelled()
         assert await blocking == b'"blocks the reader"'
         return await aget(client, "last")
 
     assert asyncio.run(main()) == b'"last"'
     assert [frame.message.get("value") for frame in peer.frames] == [None, None, value, None]
+
+
+def test_a_cancelled_write_that_was_not_sent_yet_is_never_sent(start_peer: StartPeer) -> None:
+    may_read = threading.Event()
+
+    def read_late(connection: PeerConnection, frame: Frame) -> None:
+        if connection is peer.connections[0]:
+            assert may_read.wait(20)
+        echo_key(connection, frame)
+
+    peer = start_peer(read_late)
+    client = ChannelClient(peer.address)
+
+    async def main() -> None:
+        # More than the socket holds, so that what comes after it stays in this process.
+        filling = asyncio.create_task(client.acall(messages.Set("fill", bytes(8_000_000))))
+        old = asyncio.create_task(client.acall(messages.Set("k", b"old")))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(old, 0.001)
+        client.call(messages.Set("k", b"new"))
+        may_read.set()
+        await filling
+        await aget(client, "last")
+
+    asyncio.run(main())
+    assert b"old" not in [frame.message.get("value") for frame in peer.frames]
 
 
 def test_two_event_loops_have_a_connection_each(start_peer: StartPeer) -> None:
@@ -299,3 +352,27 @@ def test_an_inherited_loop_does_not_use_its_parents_connection(start_peer: Start
     loop.close()
     keys = [{frame.message["key"] for frame in connection.frames[1:]} for connection in peer.connections]
     assert keys == [{"parent"}, {"child"}]
+
+
+def test_a_connection_whose_descriptor_was_closed_and_taken_by_another_is_replaced(
+    start_peer: StartPeer,
+) -> None:
+    peer = start_peer(echo_key)
+    client = ChannelClient(peer.address)
+
+    async def main() -> bytes:
+        await aget(client, "a")
+        (connection,) = (client._loops or {}).values()
+        number = connection._socket.fileno()
+        del connection
+        taken, other_end = socket.socketpair()
+        with taken, other_end:
+            os.dup2(taken.fileno(), number)
+            answer = await aget(client, "b")
+            gc.collect()
+            os.write(number, b"still open")
+            assert other_end.recv(100) == b"still open", "and nothing of ours before"
+            os.close(number)
+        return answer
+
+    assert asyncio.run(main()) == b'"b"'

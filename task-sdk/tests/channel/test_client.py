@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -169,3 +170,28 @@ def test_a_forked_child_connects_anew_and_its_parent_goes_on(start_peer: StartPe
         {frame.message["key"] for frame in connection.frames[1:]} for connection in peer.connections
     ]
     assert over_connections == [{"before", "in the parent", "after"}, {"in the child"}]
+
+
+def test_a_task_that_closes_every_descriptor_is_connected_anew(start_peer: StartPeer) -> None:
+    peer = start_peer(echo_key)
+    client = ChannelClient(peer.address)
+    get(client, "before")
+    number = client._idle[0]._socket.fileno()
+    os.close(number)
+    assert get(client, "after") == b'"after"'
+    assert len(peer.connections) == 2
+
+
+def test_a_descriptor_that_is_somebody_elses_by_now_is_neither_written_nor_closed(
+    start_peer: StartPeer,
+) -> None:
+    client = ChannelClient(start_peer(echo_key).address)
+    get(client, "before")
+    number = client._idle[0]._socket.fileno()
+    taken, other_end = socket.socketpair()
+    with taken, other_end:
+        os.dup2(taken.fileno(), number)
+        assert get(client, "after") == b'"after"'
+        os.write(number, b"still open")
+        assert other_end.recv(100) == b"still open"
+        os.close(number)

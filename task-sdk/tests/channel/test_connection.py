@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -144,3 +147,27 @@ def test_a_forked_child_neither_uses_nor_disturbs_its_parents_connection(start_p
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert connection.is_usable
     assert value_of(connection.exchange(get("a"))) == b'"a"'
+
+
+@pytest.mark.parametrize("function", ["Connection.__init__", "ClientSocket.__init__", "_identity_of"])
+def test_a_signal_handler_that_raises_while_the_socket_is_made_leaves_nothing_to_complain(
+    start_peer: StartPeer, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    complaints: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", complaints.append)
+
+    def interrupted(frame: FrameType, event: str, _: object) -> None:
+        # As a signal that arrives just before the call: handlers run between two steps of the interpreter.
+        if event == "call" and frame.f_code.co_qualname == function:
+            raise KeyboardInterrupt
+
+    address = start_peer(echo_key).address
+    previous = sys.gettrace()
+    sys.settrace(interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Connection(address)
+    finally:
+        sys.settrace(previous)
+    gc.collect()
+    assert complaints == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import socket
 import tempfile
 import threading
@@ -13,11 +15,11 @@ from typing import Any
 
 import pytest
 from statekeep._shared.state import messages as m
-from statekeep._shared.state.errors import ForbiddenError, SupersededError
+from statekeep._shared.state.errors import ForbiddenError, InternalFaultError, SupersededError
 from statekeep._shared.state.wire import Plain, from_plain, refusal_of, to_plain
 from statekeep.channel.client import ChannelClient
 from statekeep.channel.errors import SupervisorGoneError
-from statekeep.channel.frames import encode_frame
+from statekeep.channel.frames import FrameDecoder, encode_frame
 from statekeep.supervisor.channel_server import ChannelServer
 from statekeep.supervisor.loop import Loop
 from statekeep.supervisor.relay import Relay
@@ -33,10 +35,13 @@ class HeldStore:
         self.asked: list[tuple[Plain, Any, str]] = []
         self.waiting: list[Callable[[Plain], None]] = []
         self.answer: Any = None
+        self.fault: Exception | None = None
 
     def submit(
         self, claims: Plain, request: Plain, request_id: str, *, on_reply: Callable[[Plain], None]
     ) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.asked.append((claims, from_plain(request), request_id))
         if self.answer is None:
             self.waiting.append(on_reply)
@@ -203,6 +208,102 @@ def test_what_is_no_frame_ends_its_connection_and_no_other(served: Served, clien
     assert client.call(m.Get("k")) == m.Absent("k")
 
 
+@pytest.mark.parametrize("kind", [[], {}, None, 3, True, "kind" * 100])
+def test_a_kind_that_is_no_known_text_is_refused_and_the_connection_goes_on(
+    served: Served, client: ChannelClient, kind: Any
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.connect(str(served.path))
+        reply = _exchanged(peer, {"kind": kind})
+        assert reply["code"] == ("forbidden" if isinstance(kind, str) else "invalid_request")
+        assert _exchanged(peer, to_plain(m.Hello())) == to_plain(CONTEXT)
+    assert client.context() == CONTEXT
+
+
+@pytest.mark.parametrize("request_id", [1, [], {"a": 1}, "x" * 65, "é", "a\nb"])
+def test_a_request_id_that_is_no_short_printable_text_is_refused(served: Served, request_id: Any) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.connect(str(served.path))
+        reply = _exchanged(peer, to_plain(m.Set("k", b"1")), request_id)
+        assert reply["code"] == "invalid_request"
+        assert "1" not in str(reply["facts"]).replace("64", "")
+        assert _exchanged(peer, to_plain(m.Hello())) == to_plain(CONTEXT)
+    assert served.store.asked == []
+
+
+def test_a_fault_met_by_one_request_is_its_answer_and_nobody_elses(
+    served: Served, client: ChannelClient
+) -> None:
+    served.store.fault = ZeroDivisionError("in the store's client")
+    with pytest.raises(InternalFaultError, match="ZeroDivisionError"):
+        client.call(m.Get("k"))
+    served.store.fault = None
+    served.store.answer = m.Absent("k")
+    assert client.call(m.Get("k")) == m.Absent("k")
+
+
+def test_a_reply_that_cannot_be_sent_ends_its_connection_and_no_other(
+    served: Served, client: ChannelClient
+) -> None:
+    client.context()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.connect(str(served.path))
+        peer.sendall(encode_frame(1, to_plain(m.Get("k"))))
+        _wait_until(lambda: bool(served.store.waiting))
+        served.store.waiting.pop()({"kind": "Entry", "value": object()})
+        assert peer.recv(1) == b""
+    served.store.answer = m.Absent("k")
+    assert client.call(m.Get("k")) == m.Absent("k")
+
+
+def test_pages_that_nobody_reads_are_asked_for_a_few_at_a_time(served: Served) -> None:
+    page = m.Entries((m.Entry("k", b"x" * 1024 * 1024, 1, 1024 * 1024),), None)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.connect(str(served.path))
+        peer.sendall(b"".join(encode_frame(number, to_plain(m.ListEntries())) for number in range(100)))
+        _wait_until(lambda: len(served.store.waiting) == 4)
+        served.in_loop(lambda: None)
+        assert len(served.store.waiting) == 4
+        while served.store.waiting:
+            served.store.waiting.pop(0)(to_plain(page))
+            served.in_loop(lambda: None)
+        assert len(served.store.asked) < 10, "each unread page costs the supervisor 1 MiB"
+        served.store.answer = page
+        read_bytes = 0
+        while read_bytes < 100 * 1024 * 1024:
+            read_bytes += len(peer.recv(1_000_000))
+    assert len(served.store.asked) == 100
+
+
+def test_a_server_out_of_descriptors_pauses_before_it_accepts_again(
+    served: Served, client: ChannelClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+    accept = served.server._accept
+
+    def counted(events: int) -> None:
+        nonlocal attempts
+        attempts += 1
+        accept(events)
+
+    monkeypatch.setattr(served.server, "_accept", counted)
+    served.in_loop(served.server._listen)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as opened:
+        peer = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        with contextlib.suppress(OSError):
+            while True:
+                opened.enter_context(Path(os.devnull).open())
+        peer.connect(str(served.path))
+        for _ in range(200):
+            served.in_loop(lambda: None)
+        assert 0 < attempts < 100
+        opened.pop_all().close()
+    assert client.context() == CONTEXT
+
+
 def test_a_peer_that_went_away_leaves_its_answers_to_nobody(served: Served) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.connect(str(served.path))
@@ -235,3 +336,11 @@ def test_nobody_is_served_after_the_end(served: Served, client: ChannelClient) -
 def _wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         time.sleep(0.001)
+
+
+def _exchanged(peer: socket.socket, message: Plain, request_id: Any = None) -> Plain:
+    peer.sendall(encode_frame(7, message, request_id))
+    decoder = FrameDecoder()
+    while (frame := decoder.take()) is None:
+        decoder.feed(peer.recv(1_000_000))
+    return frame.message

@@ -26,7 +26,11 @@ class Transport(Protocol):
         """Return the reply; block until it is there."""
 
     async def acall(self, request: Any, request_id: str | None = None) -> Any:
-        """Return the reply without blocking the event loop."""
+        """Return the reply without blocking the event loop.
+
+        A caller who is cancelled is cancelled when the request can do nothing any more: because it was
+        withdrawn before it was sent, or because the reply has come.
+        """
 
 
 def run(flow: Flow[T], transport: Transport) -> T:

@@ -56,7 +56,12 @@ class TaskStateAccessor(StateReader):
         if_version: int | None = None,
         if_absent: bool = False,
     ) -> int | None:
-        """As :meth:`set`, without blocking the event loop."""
+        """As :meth:`set`, without blocking the event loop.
+
+        A cancelled call (this and every other async one) writes nothing later: it is withdrawn when it was
+        not sent yet, and otherwise ``CancelledError`` is raised when its reply has come. So what follows the
+        ``await`` is not overtaken by it, and a timeout can take as long as the supervisor's answer.
+        """
         return await arun(
             flows.one(
                 self._operations.set(key, value, keep=retention, if_version=if_version, if_absent=if_absent)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
+from collections import OrderedDict
+from functools import partial
 
 from .._shared.state import messages, wire
 from .._shared.state.errors import StatekeepError
+from .cancelled_calls import outcome
+from .client_socket import ClientSocket
 from .connection import LARGEST_READ_BYTES, SMALLEST_READ_BYTES, received
 from .errors import no_answer, not_listening
 from .frames import FrameDecoder, encode_frame
@@ -33,14 +36,19 @@ class LoopConnection:
         Raises ``BlockingIOError`` when the supervisor's queue of connections is full (try again a little
         later), and :class:`SupervisorGoneError` when nobody listens.
         """
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = ClientSocket()
         self._socket.setblocking(False)
         self._decoder = FrameDecoder()
         self._pid = os.getpid()
         self._is_broken = False
+        self._is_reading = False
+        self._is_writing = False
         self._last_number = _HELLO_NUMBER
         self._waiting: dict[int, asyncio.Future[Plain]] = {}
-        self._unsent = bytearray(encode_frame(_HELLO_NUMBER, wire.to_plain(messages.Hello())))
+        # What is left of each frame, in the order of the requests; only of the first, something may be sent.
+        greeting = memoryview(encode_frame(_HELLO_NUMBER, wire.to_plain(messages.Hello())))
+        self._unsent = OrderedDict({_HELLO_NUMBER: greeting})
+        self._begun_number = _HELLO_NUMBER
         try:
             self._socket.connect(address)
         except BlockingIOError:
@@ -48,54 +56,59 @@ class LoopConnection:
         except OSError as error:
             raise not_listening(error) from error
 
-    def __del__(self) -> None:
-        self._socket.close()  # before the socket itself complains that nobody did
-
     @property
     def is_usable(self) -> bool:
         """Whether the next request may go over this connection: it is whole, and of this process."""
-        return not self._is_broken and self._pid == os.getpid()
+        return not self._is_broken and self._pid == os.getpid() and self._socket.is_own
 
     async def exchange(self, message: Plain, request_id: str | None = None) -> Plain:
         """Send a request and return the plain reply to it, a refusal included.
 
-        A caller who is cancelled leaves the connection whole: its frame is sent to the end, and its reply
-        is dropped when it comes. Raises as ``Connection.exchange`` does.
+        When the caller is cancelled, a frame of which nothing has been sent is dropped; otherwise the caller
+        is cancelled when the reply has come or the connection has ended. So what the caller does next, over
+        another connection too, is not overtaken by this request. Raises as ``Connection.exchange`` does.
         """
         loop = asyncio.get_running_loop()
         self._last_number += 1
         number = self._last_number
-        self._unsent += encode_frame(number, message, request_id)
+        self._unsent[number] = memoryview(encode_frame(number, message, request_id))
         reply: asyncio.Future[Plain] = loop.create_future()
-        if not self._waiting:
-            loop.add_reader(self._socket, self._receive, loop)
         self._waiting[number] = reply
         self._send(loop)
         try:
-            return await reply
+            return await outcome(reply, partial(self._take_back, number))
         finally:
-            self._forget(loop, number)
+            self._take_back(number)  # a coroutine that is closed in the middle
+            self._waiting.pop(number, None)
+            self._watch(loop)
 
-    def _forget(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        reply = self._waiting.pop(number, None)
-        if reply is not None and reply.done() and not reply.cancelled():
-            reply.exception()  # a caller cancelled at the last moment never fetched it
-        if not self._waiting and not self._is_broken and not loop.is_closed():
-            loop.remove_reader(self._socket)
+    def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go of a connection that is not usable any more, and tell everyone who waits.
+
+        Does nothing in a forked child: what the loop watches is its parent's.
+        """
+        if not self._is_broken and self._pid == os.getpid():
+            self._break(loop, no_answer("somebody closed the descriptor of the connection"))
+
+    def _take_back(self, number: int) -> bool:
+        """Drop a request of which nothing has been sent; return whether it was one."""
+        return number != self._begun_number and self._unsent.pop(number, None) is not None
 
     def _send(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            sent_bytes = self._socket.send(self._unsent)
+            while self._unsent:
+                number, frame = next(iter(self._unsent.items()))
+                sent_bytes = self._socket.send(frame)
+                self._begun_number = number
+                if sent_bytes < len(frame):
+                    self._unsent[number] = frame[sent_bytes:]
+                else:
+                    del self._unsent[number]
         except BlockingIOError:
-            sent_bytes = 0
+            pass
         except OSError as error:
             self._break(loop, no_answer(f"the connection broke ({error.strerror or error})"))
-            return
-        del self._unsent[:sent_bytes]
-        if self._unsent:
-            loop.add_writer(self._socket, self._send, loop)
-        else:
-            loop.remove_writer(self._socket)
+        self._watch(loop)
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
         size_bytes = max(SMALLEST_READ_BYTES, self._decoder.missing_bytes)
@@ -121,11 +134,25 @@ class LoopConnection:
         if reply is not None and not reply.done():
             reply.set_result(frame.message)
 
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the loop watch for what is awaited, and for nothing else."""
+        if loop.is_closed():
+            return
+        reads = bool(self._waiting) and not self._is_broken
+        writes = bool(self._unsent) and not self._is_broken
+        if reads != self._is_reading:
+            self._is_reading = reads
+            loop.add_reader(self._socket, self._receive, loop) if reads else loop.remove_reader(self._socket)
+        if writes != self._is_writing:
+            self._is_writing = writes
+            loop.add_writer(self._socket, self._send, loop) if writes else loop.remove_writer(self._socket)
+
     def _break(self, loop: asyncio.AbstractEventLoop, error: StatekeepError) -> None:
         """Give up the connection, and tell everyone who waits why."""
+        if self._is_broken:
+            return
         self._is_broken = True
-        loop.remove_reader(self._socket)
-        loop.remove_writer(self._socket)
+        self._watch(loop)
         self._socket.close()
         for reply in self._waiting.values():
             if not reply.done():

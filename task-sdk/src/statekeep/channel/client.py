@@ -105,5 +105,7 @@ class ChannelClient:
         if connection is None or not connection.is_usable:
             from .aio import LoopConnection
 
+            if connection is not None:
+                connection.abandon(loop)
             connection = self._loops[loop] = LoopConnection(self._address)
         return connection

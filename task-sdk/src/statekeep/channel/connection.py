@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from .._shared.state import messages, wire
+from .client_socket import ClientSocket
 from .errors import no_answer, not_listening
 from .frames import FrameDecoder, encode_frame
 
@@ -32,7 +32,7 @@ class Connection:
         Raises :class:`SupervisorGoneError` when nobody listens or answers, and whatever the supervisor
         refuses the greeting with.
         """
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = ClientSocket()
         self._decoder = FrameDecoder()
         self._pid = os.getpid()
         self._last_number = 0
@@ -44,17 +44,14 @@ class Connection:
             raise not_listening(error) from error
         self.context: messages.Context = received(self.exchange(wire.to_plain(messages.Hello())))
 
-    def __del__(self) -> None:
-        self.close()  # before the socket itself complains that nobody did
-
     @property
     def is_usable(self) -> bool:
         """Whether the next request may go over this connection.
 
-        False in a forked child, and after an exchange that broke off, be it by a signal handler that raised:
-        what the stream holds then is unknown.
+        False in a forked child, after an exchange that broke off, be it by a signal handler that raised (what
+        the stream holds then is unknown), and when somebody else closed the descriptor.
         """
-        return self._is_idle and self._pid == os.getpid()
+        return self._is_idle and self._pid == os.getpid() and self._socket.is_own
 
     def exchange(self, message: Plain, request_id: str | None = None) -> Plain:
         """Send a request and return the plain reply to it, a refusal included.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .relay import Relay
 
 _WAITING_CONNECTIONS = 128
+
+# The queue of connections stays full for as long as these last, and would wake the loop without end.
+_LASTING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_ACCEPT_PAUSE_SECONDS = 0.1
 
 
 class ChannelServer:
@@ -37,7 +42,7 @@ class ChannelServer:
             self._listener.close()
             raise UnavailableError(what=f"the socket {path}", problem=str(error)) from error
         self._listener.setblocking(False)
-        loop.watch(self._listener.fileno(), READ, self._accept)
+        self._listen()
 
     def close(self) -> None:
         """End every connection and remove the socket. What is in flight is not answered any more."""
@@ -49,10 +54,17 @@ class ChannelServer:
             connection.close()
         self.path.unlink(missing_ok=True)
 
+    def _listen(self) -> None:
+        if self._listener.fileno() != -1:  # closed during the pause
+            self._loop.watch(self._listener.fileno(), READ, self._accept)
+
     def _accept(self, _: int) -> None:
         try:
             peer, _address = self._listener.accept()
-        except OSError:  # it went away before, or there are too many open files, which may pass
+        except OSError as error:  # it went away before, or there are too many open files, which may pass
+            if error.errno in _LASTING_ERRORS:
+                self._loop.unwatch(self._listener.fileno())
+                self._loop.call_after(_ACCEPT_PAUSE_SECONDS, self._listen)
             return
         if not is_same_user(peer):
             peer.close()

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .relay import Relay
 
-# Beyond these the supervisor reads no more from the connection until it has caught up.
+# Beyond these the supervisor reads no more from the connection until it has caught up. What is unsent and
+# what the replies in flight may come to count together: a peer that never reads costs this, and one reply.
 _REQUESTS_IN_FLIGHT = 64
-_UNSENT_BYTES = 1024 * 1024
+_REPLY_BYTES = 4 * 1024 * 1024
 
 _READ_BYTES = 256 * 1024
 
@@ -38,6 +39,7 @@ class Connection:
         self._decoder = FrameDecoder()
         self._unsent = bytearray()
         self._requests_in_flight = 0
+        self._expected_bytes = 0
         self._is_open = True
         self._is_advancing = False
         self._watched = READ
@@ -52,9 +54,13 @@ class Connection:
             self._on_close(self)
 
     def _on_ready(self, events: int) -> None:
-        if events & READ:
-            self._receive()
-        self._advance()
+        try:
+            if events & READ:
+                self._receive()
+            self._advance()
+        # What comes over one connection may end that one, and neither the others nor the supervisor.
+        except Exception:
+            self.close()
 
     def _receive(self) -> None:
         try:
@@ -68,13 +74,15 @@ class Connection:
         else:
             self.close()
 
-    def _reply(self, number: int, message: Plain) -> None:
+    def _reply(self, number: int, expected_bytes: int, message: Plain) -> None:
         self._requests_in_flight -= 1
+        self._expected_bytes -= expected_bytes
         try:
-            self._unsent += encode_frame(number, message)
-        except StatekeepError as error:  # too large for one frame
-            self._unsent += encode_frame(number, to_plain(refusal_of(error)))
-        self._advance()
+            self._unsent += _reply_frame(number, message)
+            self._advance()
+        # As above. The request may have taken effect, so no refusal will do: the peer sees the end.
+        except Exception:
+            self.close()
 
     def _advance(self) -> None:
         """Do whatever can be done now: pass requests on, send replies, and wait for what comes next."""
@@ -93,8 +101,11 @@ class Connection:
     def _pass_on(self) -> None:
         try:
             while self._has_room() and (frame := self._decoder.take()) is not None:
+                expected_bytes = self._relay.reply_bytes(frame.message)
                 self._requests_in_flight += 1
-                self._relay.handle(frame.message, frame.request_id, partial(self._reply, frame.number))
+                self._expected_bytes += expected_bytes
+                reply = partial(self._reply, frame.number, expected_bytes)
+                self._relay.handle(frame.message, frame.request_id, reply)
         except StatekeepError:
             # What came is no frame, and where the next one begins is unknown; the peer sees the end.
             self.close()
@@ -116,7 +127,7 @@ class Connection:
         return (
             self._is_open
             and self._requests_in_flight < _REQUESTS_IN_FLIGHT
-            and len(self._unsent) < _UNSENT_BYTES
+            and len(self._unsent) + self._expected_bytes < _REPLY_BYTES
         )
 
     def _watch(self) -> None:
@@ -130,3 +141,10 @@ class Connection:
             self._loop.watch(self._peer.fileno(), events, self._on_ready)
         else:
             self._loop.unwatch(self._peer.fileno())
+
+
+def _reply_frame(number: int, message: Plain) -> bytes:
+    try:
+        return encode_frame(number, message)
+    except StatekeepError as error:  # too large for one frame
+        return encode_frame(number, to_plain(refusal_of(error)))

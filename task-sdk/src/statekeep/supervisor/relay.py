@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .._shared.state import messages as m
-from .._shared.state.errors import ForbiddenError, StatekeepError, SupersededError, TryFinishedError
+from .._shared.state.errors import (
+    ForbiddenError,
+    InternalFaultError,
+    InvalidRequestError,
+    StatekeepError,
+    SupersededError,
+    TryFinishedError,
+)
 from .._shared.state.wire import from_plain, refusal_of, to_plain
 from ..client.store_client import draw_request_id
 
@@ -32,6 +40,22 @@ _PASSED = frozenset(
     }
 )
 
+_MAX_REQUEST_ID_CHARACTERS = 64
+
+# What a reply may come to: pages end there, a batch is so rare that one at a time will do.
+_PAGE_REPLY_BYTES = 1024 * 1024
+_BATCH_REPLY_BYTES = 32 * 1024 * 1024
+_SMALL_REPLY_BYTES = 4096
+_REPLY_BYTES = MappingProxyType(
+    {
+        m.Batch.__name__: _BATCH_REPLY_BYTES,
+        m.ListEntries.__name__: _PAGE_REPLY_BYTES,
+        m.ListHistory.__name__: _PAGE_REPLY_BYTES,
+        m.Clear.__name__: _SMALL_REPLY_BYTES,
+        m.Delete.__name__: _SMALL_REPLY_BYTES,
+        m.Set.__name__: _SMALL_REPLY_BYTES,
+    }
+)
 
 _FENCED = (SupersededError.code, TryFinishedError.code)
 
@@ -62,30 +86,48 @@ class Relay:
         self._on_fenced = on_fenced
         self._on_step = on_step
 
-    def handle(self, request: Plain, request_id: str | None, reply: Callable[[Plain], None]) -> None:
-        """Answer a request, now or after the store has."""
+    def handle(self, request: Plain, request_id: object, reply: Callable[[Plain], None]) -> None:
+        """Answer a request, now or after the store has. Raises nothing, whatever the request is."""
         self._on_step("request_received")
-        kind = request.get("kind")
-        if kind == m.Hello.__name__:
-            reply(self._hello(request))
-        elif kind in _PASSED:
-            answered = partial(self._answered, kind, reply)
-            self._client.submit(
-                self._claims,
-                request,
-                request_id or draw_request_id(),
-                on_reply=lambda plain: self._loop.call_from_thread(partial(answered, plain)),
-            )
-        else:
-            what = f"a request of the kind {str(kind)[:40]}"
-            reply(to_plain(refusal_of(ForbiddenError(what=what, problem="it is not a task's to make"))))
-
-    def _hello(self, request: Plain) -> Plain:
         try:
-            from_plain(request)
+            answer = self._answer_or_pass_on(request, request_id, reply)
         except StatekeepError as error:
-            return to_plain(refusal_of(error))
-        return to_plain(self._context)
+            answer = to_plain(refusal_of(error))
+        # A fault met by one request may end neither the other connections nor the supervisor.
+        except Exception as fault:
+            problem = f"{type(fault).__name__}: {fault}"
+            answer = to_plain(refusal_of(InternalFaultError(problem=problem)))
+        if answer is not None:
+            reply(answer)
+
+    def reply_bytes(self, request: Plain) -> int:
+        """Return about how much the reply to a request may come to."""
+        kind = request.get("kind")
+        known = _REPLY_BYTES.get(kind) if isinstance(kind, str) else _SMALL_REPLY_BYTES
+        return self._context.max_value_bytes if known is None else known
+
+    def _answer_or_pass_on(
+        self, request: Plain, request_id: object, reply: Callable[[Plain], None]
+    ) -> Plain | None:
+        kind = request.get("kind")
+        if not isinstance(kind, str):
+            raise _malformed("a request", "has a kind that is no text")
+        checked_id = _checked_request_id(request_id)
+        if kind == m.Hello.__name__:
+            from_plain(request)
+            return to_plain(self._context)
+        if kind not in _PASSED:
+            raise ForbiddenError(
+                what=f"a request of the kind {kind[:40]}", problem="it is not a task's to make"
+            )
+        answered = partial(self._answered, kind, reply)
+        self._client.submit(
+            self._claims,
+            request,
+            checked_id or draw_request_id(),
+            on_reply=lambda plain: self._loop.call_from_thread(partial(answered, plain)),
+        )
+        return None
 
     def _answered(self, kind: str, reply: Callable[[Plain], None], plain: Plain) -> None:
         self._on_step("reply_ready")
@@ -99,3 +141,20 @@ class Relay:
         """Let connections that are made from now on know of the grant, too."""
         others = tuple(known for known in self._context.grants if known.asset_id != grant.asset_id)
         self._context = self._context._replace(grants=(*others, grant))
+
+
+def _checked_request_id(request_id: object) -> str | None:
+    if request_id is None:
+        return None
+    if (
+        not isinstance(request_id, str)
+        or len(request_id) > _MAX_REQUEST_ID_CHARACTERS
+        or not (request_id.isascii() and request_id.isprintable())
+    ):
+        limit = f"at most {_MAX_REQUEST_ID_CHARACTERS} printable ASCII characters"
+        raise _malformed("a request", f"has a request id that is no text of {limit}")
+    return request_id
+
+
+def _malformed(what: str, problem: str) -> InvalidRequestError:
+    return InvalidRequestError(what=what, problem=problem, remedy="send what the channel defines")
