@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
 import pytest
 import statekeep as package
 from statekeep import open_task
+from statekeep._shared.state import messages as m
+from statekeep.client.embedded import open_embedded
+from statekeep.client.store_client import call
 from statekeep.context import current_context
 from statekeep.errors import AlreadySucceededError, ConflictError, SupersededError, TryRunningError
 from statekeep_command import Statekeep
@@ -25,7 +29,7 @@ def test_the_block_has_the_context_and_its_end_is_the_success(statekeep: Stateke
         assert current_context() is context
         context.task_state.set("k", 1)
         context.asset_state["orders"].set("day", 3)
-        assert statekeep("asset", "get", "orders", "day").returncode == 1
+        assert statekeep("asset", "get", "orders", "day").returncode == 3
     assert statekeep("asset", "get", "orders", "day").stdout == "3\n"
     assert statekeep.statuses() == ["succeeded"]
     assert statekeep.left_behind() == []
@@ -110,9 +114,12 @@ def test_a_try_that_was_taken_over_is_told_so(
 ) -> None:
     def go_on() -> None:
         with open_task(dag="etl", run="r", task="t") as context:
-            for lock in statekeep.store.with_name(f"{statekeep.store.name}.locks").iterdir():
-                lock.unlink()  # as if this process had been away for longer than its lease
-            statekeep("run", "--dag=etl", "--run=r", "--task=t", "--", "true")
+            client = open_embedded(os.environ)
+            # As if this process had been away for longer than its lease.
+            start = m.Start(m.TaskAddress("etl", "r", "t"), (), (), holds_lock=True, supervisor="other:1")
+            started = call(client, m.WorkerClaims("other"), start)
+            call(client, m.TryClaims(started.instance_id, started.try_number), m.Finish(True, 0))
+            client.close()
             context.task_state.set("k", 1)
 
     monkeypatch.setenv("STATEKEEP__WORKERS__LEASE_SECONDS", "86400")

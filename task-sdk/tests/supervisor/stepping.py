@@ -1,4 +1,4 @@
-"""A supervisor that kills itself when it has done a step: `python stepping.py STEP COMMAND...`."""
+"""A supervisor that ends when it has done a step: `python stepping.py kill|fail STEP COMMAND...`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from statekeep.supervisor.supervisor import Supervisor
 
 
 def main() -> int:
-    deadly_step, *command = sys.argv[1:]
+    how, deadly_step, *command = sys.argv[1:]
     environ = config.process_environment()
     settings = config.load(environ)
 
     def on_step(step: str) -> None:
         say(step)
+        if step == deadly_step and how == "fail":
+            raise LookupError("a fault")
         if step == deadly_step:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -36,3 +37,16 @@ def test_a_stranger_whose_group_has_the_same_number_is_left_alone() -> None:
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"garbage\n", b"1 2\n", b"-1 2 /tmp\n", b"0 0 \n", b"1 -2 /tmp\n", b"12345678901 0 \n", b"\0" * 40],
+)
+def test_what_somebody_else_wrote_is_no_trace(content: bytes) -> None:
+    assert decoded(content) is None
+
+
+def test_a_folder_whose_name_is_no_text_is_read_as_it_was_written() -> None:
+    trace = Trace(12, 34, os.fsdecode(b"/tmp/\xff\xfe/statekeep-0-ab"))
+    assert decoded(trace.encoded()) == trace

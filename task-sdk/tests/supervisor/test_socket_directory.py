@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -50,3 +52,39 @@ def test_only_folders_whose_supervisor_is_gone_are_removed(environ: dict[str, st
     remove_left_behind(beside=own)
     assert sorted(path.name for path in own.parent.iterdir()) == sorted([alive.path.name, "other"])
     alive.remove()
+
+
+_SWEEP = """
+import sys
+from pathlib import Path
+from statekeep.supervisor.socket_directory import remove_left_behind
+print("ready", flush=True)
+while True:
+    remove_left_behind(beside=Path(sys.argv[1]))
+"""
+
+
+def test_supervisors_that_start_at_once_leave_each_others_folders_alone(environ: dict[str, str]) -> None:
+    beside = str(choose_socket_directory(environ))
+    with subprocess.Popen([sys.executable, "-c", _SWEEP, beside], stdout=subprocess.PIPE) as sweeper:
+        try:
+            assert sweeper.stdout is not None
+            sweeper.stdout.readline()
+            for _ in range(5000):
+                directory = SocketDirectory(choose_socket_directory(environ))
+                (directory.path / "1").write_text("")
+                assert (directory.path / "alive").exists()
+                directory.remove()
+        finally:
+            sweeper.kill()
+    assert list(Path(beside).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["missing", "a file", "a\nline"])
+def test_where_no_folder_can_be_made_the_system_folder_is_used(environ: dict[str, str], name: str) -> None:
+    temporary = Path(environ["TMPDIR"]) / name
+    if name == "a file":
+        temporary.write_text("")
+    elif name != "missing":
+        temporary.mkdir()
+    assert choose_socket_directory({"TMPDIR": str(temporary)}).parent == Path("/tmp")

@@ -25,11 +25,13 @@ STEPS = (
 SCRIPT = "statekeep state set k 1"
 
 
-def step(statekeep: Statekeep, deadly_step: str, script: str = SCRIPT) -> subprocess.CompletedProcess[str]:
-    """Run the task under a supervisor that kills itself at a step; return when nothing of it is alive."""
+def step(
+    statekeep: Statekeep, deadly_step: str, script: str = SCRIPT, how: str = "kill"
+) -> subprocess.CompletedProcess[str]:
+    """Run the task under a supervisor that ends at a step; return when nothing of it is alive."""
     driver = str(Path(__file__).with_name("stepping.py"))
     return subprocess.run(
-        [sys.executable, driver, deadly_step, "sh", "-c", script],
+        [sys.executable, driver, how, deadly_step, "sh", "-c", script],
         env=statekeep.environ,
         cwd=statekeep.folder,
         capture_output=True,  # waits for the end of the output, which every process of the task holds
@@ -57,4 +59,22 @@ def test_a_kill_at_any_step_leaves_nothing_behind(statekeep: Statekeep, deadly_s
         assert statuses == ["succeeded"]
     else:
         assert statuses == ["superseded", "succeeded"]
+    assert statekeep.left_behind() == []
+
+
+# Before the guardian's there is no try to record; a fault in a request ends that connection alone.
+@pytest.mark.parametrize(
+    "faulty_step", ["guardian_forked", "task_spawned", "task_exited", "finish_sent", "finished"]
+)
+def test_a_fault_of_the_supervisor_ends_the_task_and_is_recorded(
+    statekeep: Statekeep, faulty_step: str
+) -> None:
+    faulty = step(statekeep, faulty_step, f"{SCRIPT}; sleep 0.1", how="fail")
+    assert faulty.returncode == 1
+    assert "LookupError: a fault" in faulty.stderr
+    [only] = statekeep.tries()
+    if faulty_step == "finished":
+        assert only["status"] == "succeeded"
+    else:
+        assert (only["status"], only["reason"]) == ("failed", "LookupError: a fault")
     assert statekeep.left_behind() == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -315,6 +317,117 @@ def test_asset_writes_that_no_longer_fit_fail_the_try(statekeep: Statekeep) -> N
         assert "failed when its asset writes were applied" in run.messages()[-1]
     assert statekeep("asset", "get", "flights", "day").stdout == "9\n"
     assert statekeep.statuses() == ["succeeded", "failed"]
+
+
+def test_asset_writes_that_another_type_stands_in_the_way_of_fail_the_try(statekeep: Statekeep) -> None:
+    raising = "import statekeep; statekeep.current_context().asset_state['flights'].set_max('day', 1)"
+    script = f'test -e failed && exit 0; touch failed; {sys.executable} -c "{raising}" && echo ready; read _'
+    with statekeep.started(script, ("--outlet=flights", "--retries=1")) as run:
+        assert run.line() == "ready"
+        statekeep("asset", "set", "flights", "day", "--string", "monday")
+        run.say("go")
+        assert run.wait() == 0
+        assert "failed when its asset writes were applied" in run.messages()[0]
+    assert statekeep.statuses() == ["failed", "succeeded"]
+
+
+# --- surroundings that go wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2>&1 | true"])
+def test_a_log_that_cannot_be_written_is_no_matter(statekeep: Statekeep, where: str) -> None:
+    if where == "2>/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this system has no full disk to hand")
+    statekeep.shell("exit 1")  # so that the next run has something to say
+    words = [sys.executable, "-m", "statekeep", "run", *THE_TASK, "--outlet=flights", "--", "sh", "-c"]
+    script = "statekeep asset set flights day 1; sleep 1 & exit 0"  # and something more when it ends
+    line = f"sleep 0.05; {shlex.join([*words, script])}; echo $? >&3"
+    done = subprocess.run(
+        ["sh", "-c", f"exec 3>&1; {{ {line}; }} {where}"],
+        env=statekeep.environ,
+        cwd=statekeep.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "0\n"
+    assert statekeep.statuses() == ["failed", "succeeded"]
+    assert statekeep("asset", "get", "flights", "day").stdout == "1\n"
+    assert statekeep.left_behind() == []
+
+
+@pytest.mark.parametrize("limit", [13, 15, 20, 24, 26, 28, 30, 40])
+def test_too_few_descriptors_start_nothing_or_suffice(statekeep: Statekeep, limit: int) -> None:
+    statekeep("tries", "list")  # makes the store
+    words = [sys.executable, "-m", "statekeep", "run", *THE_TASK, "--", "sh", "-c", "exec sleep 0"]
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *words],
+        env=statekeep.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        assert (done.stderr, statekeep.statuses()) == ("", ["succeeded"])
+    else:
+        assert (done.returncode, len(done.stderr.splitlines())) == (69, 1), done.stderr
+        assert statekeep.tries() == []
+    assert done.returncode == 0 or limit < 40
+    assert statekeep.left_behind() == []
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"missing"])
+def test_any_temporary_folder_will_do(statekeep: Statekeep, name: bytes) -> None:
+    temporary = statekeep.temporary / os.fsdecode(name)
+    if name != b"missing":
+        temporary.mkdir()
+    done = statekeep.shell("statekeep state set k 1", TMPDIR=str(temporary))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert statekeep.statuses() == ["succeeded"]
+
+
+def test_locks_that_somebody_removed_do_not_let_a_second_try_in(statekeep: Statekeep) -> None:
+    with statekeep.started("echo ready; read _; statekeep state set k 1") as first:
+        assert first.line() == "ready"
+        shutil.rmtree(statekeep.store.with_name(f"{statekeep.store.name}.locks"))
+        for _ in range(2):
+            assert statekeep.shell("echo never").returncode == 75
+        with statekeep.started("echo never", ("--wait=30",)) as second:
+            second.stderr.readline()
+            second.signal(signal.SIGKILL)  # leaves a lock that says nothing about the first
+            second.wait()
+        assert statekeep.shell("echo never").returncode == 75
+        first.say("go")
+        assert first.wait() == 0
+    assert statekeep.statuses() == ["succeeded"]
+    assert statekeep.left_behind() == []
+
+
+def test_a_guardian_that_somebody_stopped_does_not_keep_the_supervisor(statekeep: Statekeep) -> None:
+    with statekeep.started("echo $$; read _") as run:
+        task = int(run.line())
+        [guardian] = set(children_of(run.process.pid)) - {task}
+        os.kill(guardian, signal.SIGSTOP)
+        run.say("go")
+        assert run.wait() == 0
+    assert statekeep.left_behind() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_reaches_a_task_that_was_suspended(statekeep: Statekeep, number: signal.Signals) -> None:
+    script = "echo $$; kill -STOP $$; sleep 60"
+    with statekeep.started(script) as run:
+        task = run.line()
+        _wait_until(lambda: _state_of(task).startswith("T"))
+        run.signal(number)
+        assert run.wait() == 128 + number
+    assert statekeep.statuses() == ["failed"]
+
+
+def _state_of(process_id: str) -> str:
+    return subprocess.run(
+        ["ps", "-o", "state=", "-p", process_id], capture_output=True, text=True, check=False
+    ).stdout
 
 
 # --- stores that cannot be used --------------------------------------------------------------------------

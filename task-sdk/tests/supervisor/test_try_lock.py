@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from statekeep._shared.state.errors import StoreUnusableError
+from statekeep._shared.state.errors import StoreUnusableError, UnavailableError
 from statekeep.supervisor.try_lock import replace_lock, take_lock
 
 
@@ -107,3 +108,73 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnusableError, match="file"):
         take_lock(tmp_path / "file" / "locks" / "a.lock")
+
+
+def test_what_somebody_else_wrote_to_the_file_is_no_matter(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    path.write_text("garbage\n")
+    lock = take_lock(path)
+    assert lock is not None
+    assert lock.previous_holder is None
+    lock.release()
+
+
+def test_a_disk_that_takes_nothing_is_an_unavailable_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(UnavailableError, match="the lock"):
+            take_lock(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_another_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("precious")
+    (tmp_path / "a.lock").symlink_to(tmp_path / "other")
+    with pytest.raises(StoreUnusableError):
+        take_lock(tmp_path / "a.lock")
+    assert (tmp_path / "other").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
+def test_what_root_makes_belongs_to_the_stores_owner(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    os.chown(store, 12345, 12346)
+    lock = take_lock(store / "locks" / "a.lock")
+    assert lock is not None
+    for path in (store / "locks", store / "locks" / "a.lock"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
+    lock.release()
+
+
+def _named(process_id: int) -> str:
+    return f"{os.uname().nodename}:{process_id}"
+
+
+def test_a_lock_on_a_new_file_does_not_tell_that_a_living_supervisor_is_gone(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path / "a.lock")
+    assert lock is not None
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    assert not lock.tells_gone(_named(os.getppid()))
+    assert not lock.tells_gone(f"elsewhere:{dead.pid}")
+    assert not lock.tells_gone("a notebook")
+    assert lock.tells_gone(_named(dead.pid)), "its guardian has removed the file"
+    assert lock.tells_gone(_named(os.getpid())), "it is this supervisor's own"
+    lock.path.unlink()
+    assert not lock.tells_gone(_named(dead.pid)), "others do not find this lock"
+    lock.release()
+
+
+def test_a_lock_tells_that_the_holder_before_is_gone_even_if_its_number_is_anothers_by_now(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.lock").write_text(f"{os.getppid()} 0 \n")
+    lock = take_lock(tmp_path / "a.lock")
+    assert lock is not None
+    assert lock.tells_gone(f"another-container:{os.getppid()}")
+    lock.release()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..client.opening import lock_directory, open_client
+from .descriptors import occupy_standard_descriptors
 from .saying import say
 from .supervisor import Supervisor
 
@@ -19,6 +20,7 @@ def supervise(job: Job) -> Outcome:
 
     Raises what keeps the store from being opened, ``SettingsError`` included; nothing was started then.
     """
+    occupy_standard_descriptors()
     environ = config.process_environment()
     settings = config.load(environ)
     supervisor = Supervisor(

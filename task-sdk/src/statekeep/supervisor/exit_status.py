@@ -45,9 +45,24 @@ _BY_CODE = {
 }
 
 
+# The store does not know the try, or not as this supervisor's: it is another store than the one it began in.
+_NOT_OF_A_WRITE = ("unauthenticated", "forbidden")
+
+
 def of_refusal(code: str) -> int:
     """Return the status with which a run ends that the store refused to start or to finish."""
     return _BY_CODE.get(code, USAGE)
+
+
+def of_unfinished(code: str) -> int:
+    """Return the status of a run whose command has ended and whose end the store refused to record as it was.
+
+    What is not about the try or the store is about an asset write that no longer applies: the store has
+    recorded the failure then.
+    """
+    if code in _NOT_OF_A_WRITE:
+        return UNAVAILABLE
+    return _BY_CODE.get(code, CONFLICT)
 
 
 def of_wait_status(wait_status: int) -> int:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _GROUP = struct.Struct(">q")
 _NO_GROUP = 0
 _PAUSE_SECONDS = 0.005
+# A guardian with nothing to do ends within a millisecond; one whose group hangs in a disk may need for ever.
+_DISMISSED_SECONDS = 5.0
+_FIRST_LOOK_SECONDS = 0.0005
 # A stop that is sent to all processes at once, as service managers do, must leave the guardian to its duty.
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -68,8 +71,28 @@ class Guardian:
             self.watch(self._group_id)
 
     def dismiss(self) -> None:
-        """End the guardian, and return when it is gone. It kills the group that it still answers for."""
+        """End the guardian, and return when it is gone: within seconds, even when it was stopped.
+
+        It kills the group that it still answers for.
+        """
         os.close(self._descriptor)
+        if self._has_ended():
+            return
+        os.kill(self._process_id, signal.SIGCONT)  # somebody may have stopped it
+        give_up_at = time.monotonic() + _DISMISSED_SECONDS
+        pause_seconds = _FIRST_LOOK_SECONDS
+        while not self._has_ended():
+            if time.monotonic() > give_up_at:
+                self._do_without()
+                return
+            time.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, _PAUSE_SECONDS)
+
+    def _do_without(self) -> None:
+        """Kill a guardian that does not end by itself, and the group in its place."""
+        if self._group_id != _NO_GROUP:
+            signal_group(self._group_id, signal.SIGKILL)
+        os.kill(self._process_id, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._process_id, 0)
 

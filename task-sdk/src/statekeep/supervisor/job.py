@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._shared.state.errors import InvalidRequestError
+
 if TYPE_CHECKING:
     from .._shared.state.messages import AssetAddress, Refusal, TaskAddress
+
+
+_LONGEST_SECONDS = 1_000_000_000  # 31 years; what overflows a deadline is far beyond
 
 
 class Job(NamedTuple):
@@ -33,6 +38,24 @@ class Outcome(NamedTuple):
     exit_status: int
     try_number: int | None = None
     refusal: Refusal | None = None
+
+
+def check(job: Job) -> None:
+    """Raise :class:`InvalidRequestError` when a number of the job cannot be counted or waited for."""
+    if not isinstance(job.retries, int) or job.retries < 0:
+        raise InvalidRequestError(
+            what="retries", problem=f"is {job.retries!r}", remedy="give a whole number that is not negative"
+        )
+    for what, seconds in (
+        ("retry_delay_seconds", job.retry_delay_seconds),
+        ("wait_seconds", job.wait_seconds),
+    ):
+        if not isinstance(seconds, (int, float)) or not 0 <= seconds < _LONGEST_SECONDS:  # nan is neither
+            raise InvalidRequestError(
+                what=what,
+                problem=f"is {seconds!r}",
+                remedy=f"give seconds from 0 to less than {_LONGEST_SECONDS:,}",
+            )
 
 
 def shown(task: TaskAddress) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from ..channel.address import ADDRESS_VARIABLE
 from .process_group import members_of
 
 _PAUSE_SECONDS = 0.005
+# No process has the number 0, nor one of more than nine digits.
+_TRACE = re.compile(rb"([1-9][0-9]{0,8}) (0|[1-9][0-9]{0,8}) ([^\n]*)\n")
 
 
 class Trace(NamedTuple):
@@ -27,20 +30,24 @@ class Trace(NamedTuple):
 
     def encoded(self) -> bytes:
         """Return the file's content."""
-        return f"{self.holder} {self.group_id} {self.socket_directory}\n".encode()
+        return os.fsencode(f"{self.holder} {self.group_id} {self.socket_directory}\n")
 
 
 def decoded(content: bytes) -> Trace | None:
-    """Return the trace in a lock's file, or None when nothing, or not all, was written."""
-    if not content.endswith(b"\n"):
+    """Return the trace in a lock's file; None when nothing, not all, or something else was written."""
+    found = _TRACE.fullmatch(content)
+    if found is None:
         return None
-    holder, group_id, directory = os.fsdecode(content[:-1]).split(" ", 2)
-    return Trace(int(holder), int(group_id), directory)
+    holder, group_id, directory = found.groups()
+    return Trace(int(holder), int(group_id), os.fsdecode(directory))
 
 
 def end_leftovers(trace: Trace) -> None:
-    """Kill what is alive of the task, and return when nothing is. Linux only; elsewhere nobody can tell."""
-    if trace.group_id:
+    """Kill what is alive of the task, and return when nothing is. Linux only; elsewhere nobody can tell.
+
+    Raises ``OSError`` when it cannot look.
+    """
+    if trace.group_id and trace.socket_directory:
         while left := _left(trace):
             for process_id in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -49,7 +56,7 @@ def end_leftovers(trace: Trace) -> None:
 
 
 def _left(trace: Trace) -> list[int]:
-    mark = f"{ADDRESS_VARIABLE}={trace.socket_directory}/".encode()
+    mark = os.fsencode(f"{ADDRESS_VARIABLE}={trace.socket_directory}/")
     return [
         member.process_id
         for member in members_of(trace.group_id) or ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -25,28 +26,54 @@ def choose_socket_directory(environ: Mapping[str, str]) -> Path:
     The name says whose it is, so that what two kills left behind is recognised.
     """
     name = f"{_prefix()}{os.urandom(8).hex()}"
-    wanted = f"{environ.get('TMPDIR') or _FALLBACK}/{name}"
-    fits = len(os.fsencode(wanted)) <= _LONGEST_PATH_BYTES and Path(wanted).is_absolute()
-    return Path(wanted if fits else f"{_FALLBACK}/{name}")
+    temporary = environ.get("TMPDIR") or _FALLBACK
+    fits = len(os.fsencode(f"{temporary}/{name}")) <= _LONGEST_PATH_BYTES and "\n" not in temporary
+    return Path(temporary if fits and _can_hold_folders(temporary) else _FALLBACK) / name
 
 
 class SocketDirectory:
     """A folder that only this user can enter, held for as long as this process lives."""
 
     def __init__(self, path: Path) -> None:
-        """Make the folder. Raises :class:`UnavailableError` when it cannot be made."""
+        """Make the folder. Raises :class:`UnavailableError` when it cannot be made.
+
+        Another supervisor that tidies up may find it between being made and being held, and remove it; so
+        it counts only when what was locked is what stands there, and is made again until that is so.
+        """
         self.path = path
         try:
-            path.mkdir(mode=0o700)
-            self._descriptor = os.open(path / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            while (descriptor := _held(path)) is None:
+                pass
         except OSError as error:
             raise UnavailableError(what=f"the folder {path}", problem=str(error.strerror)) from error
+        self._descriptor = descriptor
 
     def remove(self) -> None:
         """Remove the folder with the sockets in it."""
         remove_socket_directory(self.path)
         os.close(self._descriptor)
+
+
+def _held(path: Path) -> int | None:
+    """Make and lock the folder; None when somebody has removed it meanwhile."""
+    path.mkdir(mode=0o700, exist_ok=True)  # what is left of the attempt before serves as well
+    if path.lstat().st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it is another user's")
+    try:
+        descriptor = os.open(path / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat((path / _ALIVE).stat(), os.fstat(descriptor)):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except OSError:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def remove_socket_directory(path: Path) -> None:
@@ -74,11 +101,15 @@ def _remove_if_left(path: Path) -> None:
         try:
             # Held by its supervisor, in this container or another that shares the folder.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+            remove_socket_directory(
+                path
+            )  # while it is locked: whoever is about to hold it then finds it gone
         finally:
             os.close(descriptor)
-        remove_socket_directory(path)
+
+
+def _can_hold_folders(temporary: str) -> bool:
+    return temporary.startswith("/") and Path(temporary).is_dir() and os.access(temporary, os.W_OK | os.X_OK)
 
 
 def _prefix() -> str:

@@ -10,7 +10,7 @@ from .._shared.state import messages as m
 from .._shared.state.errors import TryRunningError
 from .._shared.state.identity import ti_id_of
 from ..client.store_client import call
-from .job import Job, shown
+from .job import Job, check, shown
 from .try_lock import TryLock, replace_lock, take_lock
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Starter:
         say: Callable[[str], None] = lambda _message: None,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
+        """Raises ``InvalidRequestError`` for a job whose numbers are none."""
+        check(job)
         self.lock: TryLock | None = None
         self._job = job
         self._path = path
@@ -113,7 +115,14 @@ class Starter:
             self._is_open = True
         if self.lock is None:
             self._leave_it_to_the_holder()
-        request = self._request(is_retry=is_retry)
+        try:
+            return self._ask(self._request(is_retry=is_retry))
+        except TryRunningError as error:
+            if self.lock is None or not self.lock.tells_gone(str(error.facts.get("holder"))):
+                raise
+        return self._ask(self._request(is_retry=is_retry, is_other_gone=True))
+
+    def _ask(self, request: m.Start) -> m.Started:
         started: m.Started = call(self.client, m.WorkerClaims(os.uname().nodename), request)
         return started
 
@@ -136,8 +145,12 @@ class Starter:
                 holder="or about to be, under the supervisor that holds its lock",
             )
 
-    def _request(self, *, is_retry: bool) -> m.Start:
-        """Return the request that starts a try. What concerns earlier runs goes with the first one only."""
+    def _request(self, *, is_retry: bool, is_other_gone: bool = False) -> m.Start:
+        """Return the request that starts a try. What concerns earlier runs goes with the first one only.
+
+        ``is_other_gone``: whoever had the running try is known to be no more, so its lease need not be
+        waited for.
+        """
         job = self._job
         return m.Start(
             task=job.task,
@@ -147,6 +160,6 @@ class Starter:
             rerun=job.rerun and not is_retry,
             fresh=job.fresh and not is_retry,
             new_asset=job.new_asset and not is_retry,
-            holds_lock=self.lock is not None and self.lock.is_found(),
+            holds_lock=is_other_gone,
             lease_seconds=self._lease_seconds,
         )

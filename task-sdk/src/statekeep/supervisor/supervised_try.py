@@ -114,6 +114,8 @@ class SupervisedTry:
             self.stopped_by = signal_number
         if self._process is not None:
             signal_group(self._process.group_id, signal_number)
+            if signal_number in STOPPING:
+                self._signal_group(signal.SIGCONT)  # a stopped one could not answer
 
     def look(self) -> None:
         """See what has become of the process; called whenever some child has changed."""

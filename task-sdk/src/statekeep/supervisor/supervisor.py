@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from typing import TYPE_CHECKING
 
+from .._shared.state import messages as m
 from .._shared.state.errors import StatekeepError
 from .._shared.state.wire import refusal_of
+from ..client.store_client import call
 from . import exit_status
+from .descriptors import check_descriptors
 from .guardian import Guardian
 from .job import Job, Outcome, shown
 from .loop import Loop
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .._shared.state import messages as m
     from ..client.store_client import StoreClient
     from ..config import Workers
 
@@ -50,6 +53,8 @@ class Supervisor:
         on_step: Callable[[str], None] = lambda _step: None,
         finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,
     ) -> None:
+        """Raises ``UnavailableError`` when this process may not open enough files."""
+        check_descriptors()
         self._job = job
         self._settings = settings
         self._open_client = open_client
@@ -67,7 +72,8 @@ class Supervisor:
     def run(self) -> Outcome:
         """Run the job and return how it ended; nothing of it is alive or held then.
 
-        Raises what keeps the store from being opened; nothing was started then.
+        Raises ``InvalidRequestError`` for a job that is none, and what keeps the store from being opened;
+        nothing was started then.
         """
         try:
             with self._loop.signals(_HANDLED, self._on_signal):
@@ -85,38 +91,53 @@ class Supervisor:
             on_step=self._on_step,
         )
         try:
-            started = starter.start(pause=self._pause, is_stopped=self._is_stopped)
-            self._say_resumed(started)
-            return self._run_guarded(starter, started)
+            # Before the try: where no folder can be made, none should be started.
+            directory = SocketDirectory(choose_socket_directory(self._environ))
+            try:
+                remove_left_behind(beside=directory.path)
+                return self._run_in(directory.path, starter)
+            finally:
+                directory.remove()
         except StatekeepError as error:
             self._say(str(error))
             return Outcome(error.code, self._status_of(error), None, refusal_of(error))
         finally:
             starter.close()
 
-    def _run_guarded(self, starter: Starter, started: m.Started) -> Outcome:
-        path = choose_socket_directory(self._environ)
-        self._guardian = Guardian(starter.lock, path)
-        self._on_step("guardian_forked")
+    def _run_in(self, socket_directory: Path, starter: Starter) -> Outcome:
+        started = starter.start(pause=self._pause, is_stopped=self._is_stopped)
         try:
-            directory = SocketDirectory(path)
-            remove_left_behind(beside=path)
-            try:
-                place = Place(
-                    loop=self._loop,
-                    client=starter.client,
-                    settings=self._settings,
-                    environ=self._environ,
-                    terminal=self._terminal,
-                    guardian=self._guardian,
-                    lock=starter.lock,
-                    socket_directory=path,
-                    say=self._say,
-                    on_step=self._on_step,
-                )
-                return self._run_tries(place, starter, started)
-            finally:
-                directory.remove()
+            self._say_resumed(started)
+            return self._run_guarded(socket_directory, starter, started)
+        # Whatever it is: the store must not take the try for a running one. What ran is dead by now.
+        except Exception as fault:
+            self._record_fault(starter, fault, started if self._life is None else self._life.started)
+            raise
+
+    def _record_fault(self, starter: Starter, fault: Exception, started: m.Started) -> None:
+        """Record the try as failed, unless it is recorded as ended already, which then stands."""
+        reason = str(fault) if isinstance(fault, StatekeepError) else f"{type(fault).__name__}: {fault}"
+        claims = m.TryClaims(started.instance_id, started.try_number)
+        with contextlib.suppress(StatekeepError):
+            call(starter.client, claims, m.Finish(False, None, reason))
+
+    def _run_guarded(self, socket_directory: Path, starter: Starter, started: m.Started) -> Outcome:
+        self._guardian = Guardian(starter.lock, socket_directory)
+        try:
+            self._on_step("guardian_forked")
+            place = Place(
+                loop=self._loop,
+                client=starter.client,
+                settings=self._settings,
+                environ=self._environ,
+                terminal=self._terminal,
+                guardian=self._guardian,
+                lock=starter.lock,
+                socket_directory=socket_directory,
+                say=self._say,
+                on_step=self._on_step,
+            )
+            return self._run_tries(place, starter, started)
         finally:
             guardian, self._guardian = self._guardian, None
             guardian.dismiss()

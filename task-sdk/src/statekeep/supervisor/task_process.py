@@ -30,9 +30,12 @@ _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, prctl(2)
 class CannotExecuteError(Exception):
     """The command cannot be executed; nothing of it ran. ``exit_status`` is what a shell would exit with."""
 
-    def __init__(self, command: str, error: OSError) -> None:
-        self.exit_status = exit_status.NOT_FOUND if error.errno == 2 else exit_status.NOT_EXECUTABLE
-        super().__init__(f"cannot execute {command}: {error.strerror}")
+    def __init__(self, command: str, error: OSError | subprocess.SubprocessError) -> None:
+        is_missing = isinstance(error, FileNotFoundError)
+        self.exit_status = exit_status.NOT_FOUND if is_missing else exit_status.NOT_EXECUTABLE
+        # A SubprocessError says that its new process could not be prepared, and not why.
+        problem = error.strerror if isinstance(error, OSError) else "its process could not be prepared"
+        super().__init__(f"cannot execute {command}: {problem}")
 
 
 class Ended(NamedTuple):
@@ -72,7 +75,7 @@ class TaskProcess:
                 self._process = subprocess.Popen(
                     command, env=environ, close_fds=False, process_group=0, preexec_fn=prepare
                 )
-            except OSError as error:
+            except (OSError, subprocess.SubprocessError) as error:
                 raise CannotExecuteError(command[0], error) from error
         self.group_id = self._process.pid
 

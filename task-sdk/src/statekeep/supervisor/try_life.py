@@ -39,6 +39,7 @@ class TryLife:
         self.may_follow = False
         self._place = place
         self._job = job
+        self.started = started
         self._try_number = started.try_number
         self._finishing = Finishing(
             place.loop,
@@ -61,7 +62,8 @@ class TryLife:
             self._place.say(str(error))
             return self._finish(m.Finish(False, None, str(error)), exit_status.of_refusal(error.code))
         if self.running.lost is not None:
-            return self._refused(self.running.lost)
+            lost = self.running.lost
+            return self._refused(lost, exit_status.of_refusal(lost.code))
         return self._record(ended)
 
     def _record(self, ended: Ended) -> Outcome:
@@ -84,7 +86,7 @@ class TryLife:
         return Outcome(reply.status, status, self._try_number)
 
     def _not_finished(self, request: m.Finish, refusal: m.Refusal) -> Outcome:
-        if exit_status.of_refusal(refusal.code) == exit_status.CONFLICT:
+        if request.succeeded and exit_status.of_unfinished(refusal.code) == exit_status.CONFLICT:
             # The store has recorded the failure, so that the next try can read and decide anew.
             self.may_follow = self.running.stopped_by is None
             what = (
@@ -94,10 +96,10 @@ class TryLife:
             how = "success" if request.succeeded else "failure"
             what = f"the {how} of try {self._try_number} of {shown(self._job.task)} was not recorded"
         self._place.say(f"{what}: {error_from(refusal.code, refusal.facts)}")
-        return self._refused(refusal)
+        return self._refused(refusal, exit_status.of_unfinished(refusal.code))
 
-    def _refused(self, refusal: m.Refusal) -> Outcome:
-        return Outcome(refusal.code, exit_status.of_refusal(refusal.code), self._try_number, refusal)
+    def _refused(self, refusal: m.Refusal, status: int) -> Outcome:
+        return Outcome(refusal.code, status, self._try_number, refusal)
 
 
 def _is_interrupted(ended: Ended) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
 from typing import TYPE_CHECKING
 
-from .._shared.state.errors import StoreUnusableError
+from .._shared.state.errors import StoreUnusableError, UnavailableError
 from .leftovers import Trace, decoded, end_leftovers
+from .process_group import is_process_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,19 +21,52 @@ if TYPE_CHECKING:
 _GUARDIAN_PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.01
 
+# In a folder of somebody else's, root must not be led to another file.
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+# What another disk or folder would not change, and time may.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
+
 
 class TryLock:
     """A held lock. It goes with the last process that has it open, however that dies."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, previous_holder: int | None = None) -> None:
+        """``previous_holder`` is the process that had this very file locked before, and is gone."""
         self.path = path
         self.descriptor = descriptor
+        self.previous_holder = previous_holder
         self._holder = os.getpid()
 
     def note(self, group_id: int = 0, socket_directory: str = "") -> None:
         """Write down who holds the lock, and the task's process group, for whoever finds the file."""
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, Trace(self._holder, group_id, socket_directory).encoded(), 0)
+        content = Trace(self._holder, group_id, socket_directory).encoded()
+        # Written before it is cut: so the file keeps its block, and a disk that fills up later is no matter.
+        os.pwrite(self.descriptor, content, 0)
+        os.ftruncate(self.descriptor, len(content))
+
+    def tells_gone(self, supervisor: str) -> bool:
+        """Return whether this lock proves that a supervisor, and its task, are no more.
+
+        ``supervisor`` is who has the running try, as the store names it: ``host:process``. To hold the lock
+        is not enough. Somebody may have removed the lock's folder by hand; then this is a new file, and the
+        holder of the old one runs its task still. So one of these must be true, too:
+
+        - The file was there and named that supervisor. Its lock went with its last process, the guardian.
+        - That supervisor ran on this machine and is not alive. Its guardian removed the file when it had
+          ended everything; had it not, its file would be found, and locked. (Were the folder removed, and
+          then the supervisor killed, and then this one started, all within the milliseconds that a guardian
+          needs, the last of the old task could overlap with the new. The store refuses its writes.)
+
+        Where neither can be said, the lease decides. A process that ended and that nobody waited for is not
+        alive; one that got the number of the dead one later costs a lease's time and no more.
+        """
+        host, _, process = supervisor.rpartition(":")
+        if not self.is_found() or not process.isdecimal():
+            return False
+        if int(process) == self.previous_holder:
+            return True
+        is_here = host == os.uname().nodename
+        return is_here and (int(process) == self._holder or not is_process_alive(int(process)))
 
     def is_found(self) -> bool:
         """Return whether others still find this lock, or another process has put its own in its place."""
@@ -58,7 +93,8 @@ def take_lock(path: Path, *, pause: Callable[[float], None] = time.sleep) -> Try
     """Take the lock, or return None while a living process holds it. What is left of an old try is dead then.
 
     When the holder is dead, its guardian is ending what it left behind, and this waits a few seconds for
-    that. Raises :class:`StoreUnusableError` when the folder cannot be written.
+    that. Raises :class:`StoreUnusableError` when the folder cannot be written, and
+    :class:`UnavailableError` when the disk is full.
     """
     give_up_at = time.monotonic() + _GUARDIAN_PATIENCE_SECONDS
     while True:
@@ -79,10 +115,17 @@ def take_lock(path: Path, *, pause: Callable[[float], None] = time.sleep) -> Try
 
 def _taken(path: Path, descriptor: int) -> TryLock:
     before = _trace(descriptor)
-    if before is not None:
-        end_leftovers(before)
-    lock = TryLock(path, descriptor)
-    lock.note()
+    lock = TryLock(path, descriptor, before and before.holder)
+    try:
+        if before is not None:
+            end_leftovers(before)
+        lock.note()
+    except OSError as error:
+        if before is None:
+            lock.release()
+        else:
+            os.close(descriptor)  # what the file says is still of use
+        raise UnavailableError(what=f"the lock {path}", problem=str(error.strerror)) from error
     return lock
 
 
@@ -99,21 +142,47 @@ def replace_lock(path: Path) -> TryLock | None:
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
-        try:
-            return os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            # One by one: `parents` gives the mode to the last only, and the store's folder is private.
-            path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            return os.open(path, flags, 0o600)
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(path, _FLAGS)
+            _make_folders(path)
+            # Lost to another process that makes it, or to one that removes the folder: once more.
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+                _give_to_owner_of(path.parent.parent, descriptor)
+                return descriptor
     except OSError as error:
+        if error.errno in _PASSING:
+            raise UnavailableError(what=f"the lock {path}", problem=str(error.strerror)) from error
         raise StoreUnusableError(
             what=f"the lock {path}",
             problem=str(error.strerror),
             remedy="make its folder writable for this user, or point [database] url to another place",
         ) from error
+
+
+def _make_folders(path: Path) -> None:
+    # One by one: `parents` gives the mode to the last only, and the store's folder is private.
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700)
+    except FileExistsError:
+        if not path.parent.is_dir():
+            raise
+        return
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _give_to_owner_of(path.parent.parent, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _give_to_owner_of(folder: Path, descriptor: int) -> None:
+    """Let the store's owner use what root has just made beside the store."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _is_file_at(path: Path, descriptor: int) -> bool:
@@ -129,12 +198,4 @@ def _trace(descriptor: int) -> Trace | None:
 
 def _is_alive(trace: Trace | None) -> bool:
     # Nothing written: the holder has had the lock for an instant, or has just let go.
-    if trace is None:
-        return False
-    try:
-        os.kill(trace.holder, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return trace is not None and is_process_alive(trace.holder)

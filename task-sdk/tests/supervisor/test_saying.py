@@ -1,0 +1,43 @@
+"""What is said to people: never in the way of what is done."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from statekeep.supervisor.saying import say
+
+
+def _stream_to(descriptor: int) -> io.TextIOWrapper:
+    return open(descriptor, "w", buffering=1, closefd=False)
+
+
+def test_each_line_bears_the_programs_name(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\nb")
+    assert capsys.readouterr().err == "statekeep: a\nstatekeep: b\n"
+
+
+def test_a_reader_that_is_gone_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(sys, "stderr", _stream_to(writing))
+    say("a")
+    say("b")
+    os.close(writing)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to hand")
+def test_a_full_disk_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(sys, "stderr", _stream_to(full))
+    for _ in range(1000):
+        say("a" * 1000)
+    os.close(full)
+
+
+def test_a_process_without_standard_error_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    say("a")
