@@ -36,6 +36,7 @@ def _modules(statekeep: Statekeep) -> None:
     package.mkdir()
     (package / "neighbour.py").write_text("NAME = 'neighbour'")
     (package / "flights.py").write_text(MODULE)
+    (package / "script").write_text(MODULE)
     (statekeep.folder / "neighbour.py").write_text("NAME = 'from the working folder'")
 
 
@@ -44,6 +45,7 @@ def _modules(statekeep: Statekeep) -> None:
     [
         ("jobs.flights:load", "from the working folder 1 jobs.flights"),
         ("jobs/flights.py:load", "neighbour 1 flights"),
+        ("jobs/script:load", "neighbour 1 script"),
         ("jobs.flights:Loader.load", "static"),
         ("jobs.flights:later", "later"),
     ],
@@ -61,6 +63,7 @@ def test_a_function_is_found_by_module_or_by_file(statekeep: Statekeep, target: 
         ("jobs.flights:nothing", 1, "statekeep: jobs.flights has no function nothing"),
         ("jobs.nothing:load", 1, "statekeep: there is no module jobs.nothing"),
         ("jobs/nothing.py:load", 1, "statekeep: there is no file jobs/nothing.py"),
+        ("jobs/nothing:load", 1, "statekeep: there is no file jobs/nothing"),
     ],
 )
 def test_what_goes_wrong_is_the_tasks_failure(

@@ -7,6 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -93,6 +95,23 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+def test_a_script_without_an_ending_can_be_the_main_one(statekeep: Statekeep) -> None:
+    (statekeep.folder / "noext").write_text(
+        "import statekeep\n@statekeep.task(dag='etl')\ndef here(arguments): print(arguments)\n"
+        "if __name__ == '__main__': print(here.run('r', arguments='given').status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "./noext"],
+        cwd=statekeep.folder,
+        env=statekeep.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("given\nsucceeded\n", "")
+
+
+@pytest.mark.slow
 def test_the_arguments_show_in_no_process_and_no_environment(statekeep: Statekeep) -> None:
     (statekeep.folder / "look.py").write_text(
         """
@@ -166,6 +185,38 @@ def test_a_function_of_a_module_is_found_by_its_name() -> None:
 def test_arguments_that_are_no_json_are_refused() -> None:
     with pytest.raises(InvalidValueError, match=r"the task's arguments at \$\.arguments\[0\]"):
         task(dag="etl")(importable_target).run("r", object())
+
+
+@pytest.mark.parametrize("argument", [datetime(2026, 1, 1, tzinfo=UTC), Decimal(1), b"bytes"])
+def test_arguments_that_would_arrive_as_another_type_are_refused(argument: object) -> None:
+    with pytest.raises(InvalidValueError, match=f"hold a {type(argument).__name__}, which would not arrive"):
+        task(dag="etl")(importable_target).run("r", day=[argument])
+
+
+def test_a_keyword_called_arguments_hides_no_positional_argument() -> None:
+    with pytest.raises(InvalidValueError, match=r"the task's arguments at \$\.arguments\[0\]"):
+        task(dag="etl")(importable_target).run("r", (1,), arguments=1)
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "refused"),
+    [
+        ({"retries": 1, "retry_delay_seconds": float("nan")}, {}, "retry_delay_seconds is nan"),
+        ({"retry_delay_seconds": -1}, {}, "retry_delay_seconds is -1"),
+        ({"retry_delay_seconds": float("inf")}, {}, "retry_delay_seconds is inf"),
+        ({"retries": -1}, {}, "retries is -1"),
+        ({"retries": "1"}, {}, "retries is '1'"),
+        ({}, {"wait_seconds": "5"}, "wait_seconds is '5'"),
+        ({}, {"wait_seconds": float("nan")}, "wait_seconds is nan"),
+        ({}, {"map_index": "0"}, "map_index"),
+    ],
+)
+def test_numbers_that_nobody_can_count_or_wait_for_are_refused(
+    declared: dict[str, Any], given: dict[str, Any], refused: str
+) -> None:
+    decorated: Any = task(dag="etl", **declared)(importable_target)
+    with pytest.raises(InvalidRequestError, match=refused):
+        decorated.run("r", **given)
 
 
 def test_a_failure_survives_pickling() -> None:

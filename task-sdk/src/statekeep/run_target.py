@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from importlib.machinery import SourceFileLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main() -> None:
 def find_function(target: str) -> Callable[..., Any]:
     """Return the function that a target names. Exits with a message when there is no such function."""
     place, _, name = target.rpartition(":")
-    module = _module_of_file(place) if place.endswith(".py") else _module(place)
+    module = _module_of_file(place) if place.endswith(".py") or os.sep in place else _module(place)
     found: Any = module
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -60,12 +61,14 @@ def _module_of_file(path: str) -> ModuleType:
     directory, filename = os.path.split(os.path.abspath(path))  # noqa: PTH100 -- as above
     name = filename.removesuffix(".py")
     sys.path.insert(0, directory)
-    spec = importlib.util.spec_from_file_location(name, f"{directory}/{filename}")
-    if spec is None or spec.loader is None or not os.path.isfile(path):  # noqa: PTH113 -- as above
+    if not os.path.isfile(path):  # noqa: PTH113 -- as above
         sys.exit(f"statekeep: there is no file {path}")
+    loader = SourceFileLoader(name, f"{directory}/{filename}")  # by the ending, a script without one has none
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None  # noqa: S101 -- it is None without a loader only
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
 
 

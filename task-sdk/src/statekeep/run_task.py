@@ -36,9 +36,10 @@ def main() -> int:
 
 
 def _job(descriptor: int) -> Job:
-    fields = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))["job"]
+    document = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    fields = document["job"]
     fields["task"] = TaskAddress(*fields["task"])
-    fields["command"] = python_command(fields.pop("target"), descriptor)
+    fields["command"] = python_command(document["target"], descriptor)
     for side in ("inlets", "outlets"):
         fields[side] = tuple(AssetAddress(*names) for names in fields[side])
     return Job(**fields)

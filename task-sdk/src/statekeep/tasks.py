@@ -6,14 +6,16 @@ import json
 import os
 import sys
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
 
-from ._shared.state.errors import InvalidRequestError, StatekeepError, error_from
+from ._shared.state.errors import InvalidRequestError, InvalidValueError, StatekeepError, error_from
 from ._shared.state.values import encode
 from .asset import Asset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from .supervisor.job import Job
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,27 +96,39 @@ class Task(Generic[P, R]):
     ) -> TaskOutcome:
         """Run the function as the task of this run, in a new interpreter, and wait for its end.
 
-        ``args`` and ``kwargs`` are the function's. They must be JSON, and are handed over in a file without
-        a name, so that they show neither in the environment nor in a list of processes. What the function
-        returns is dropped: keep what matters in its state. The output is this process's own.
+        ``args`` and ``kwargs`` are the function's. They must be JSON values (a ``datetime`` would arrive as a
+        ``str``, and is refused), and are handed over in a file without a name, so that they show neither in
+        the environment nor in a list of processes. What the function returns is dropped: keep what matters
+        in its state. The output is this process's own.
 
         Raises :class:`TaskFailedError` when the task ran and failed, ``TryRunningError`` while another try
         of it runs, any other error that kept it from starting, and ``InvalidRequestError`` for a function
-        that a new interpreter cannot find (a lambda, one inside another function, one typed at a prompt).
+        that a new interpreter cannot find (a lambda, one inside another function, one typed at a prompt)
+        and for bad numbers of retries or seconds, ``InvalidValueError`` for an argument that is no JSON.
         """
-        job = {
-            "task": (self._dag_id, run_id, self._task_id, map_index),
-            "target": importable_target(self._function),
-            "inlets": self._inlets,
-            "outlets": self._outlets,
-            "retries": self._retries,
-            "retry_delay_seconds": self._retry_delay_seconds,
-            "wait_seconds": wait_seconds,
-            "rerun": rerun,
-            "fresh": fresh,
-            "new_asset": new_asset,
-        }
-        return self._result(run_id, map_index, _supervise(job, args, kwargs))
+        job = self._job(run_id, map_index)._replace(
+            wait_seconds=wait_seconds, rerun=rerun, fresh=fresh, new_asset=new_asset
+        )
+        return self._result(
+            run_id, map_index, _supervise(job, importable_target(self._function), args, kwargs)
+        )
+
+    def _job(self, run_id: str, map_index: int) -> Job:
+        """Return the job without its command, which the supervisor's process makes of the target."""
+        # Not at the top: the task's process imports this module, too, and runs nothing.
+        from ._shared.state.messages import AssetAddress, TaskAddress
+        from ._shared.state.rules import check_task
+        from .supervisor.job import Job
+
+        check_task(self._dag_id, run_id, self._task_id, map_index)
+        return Job(
+            task=TaskAddress(self._dag_id, run_id, self._task_id, map_index),
+            command=(),
+            inlets=tuple(AssetAddress(*asset) for asset in self._inlets),
+            outlets=tuple(AssetAddress(*asset) for asset in self._outlets),
+            retries=self._retries,
+            retry_delay_seconds=self._retry_delay_seconds,
+        )
 
     def _result(self, run_id: str, map_index: int, report: dict[str, Any]) -> TaskOutcome:
         outcome = TaskOutcome(report["status"], report["exit_status"], report["try_number"])
@@ -187,12 +201,16 @@ def importable_target(function: Callable[..., Any]) -> str:
     return f"{os.path.abspath(file)}:{name}"  # noqa: PTH100 -- as above
 
 
-def _supervise(job: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+def _supervise(job: Job, target: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     """Supervise the job in a process of its own, and return what that reports in the end."""
-    import subprocess  # these two are not for the task's own process, which imports this module, too
+    import subprocess  # these are not for the task's own process, which imports this module, too
     import tempfile
 
-    text = _encoded({"job": job, "path": sys.path, "arguments": arguments, "keywords": keywords})
+    from .supervisor.job import check
+
+    check(job)
+    call = {"path": sys.path, "arguments": arguments, "keywords": keywords}
+    text = _encoded({"job": job._asdict(), "target": target, **call})
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as file, os.fdopen(reading, "rb") as report:
         file.write(text)
@@ -212,8 +230,20 @@ def _supervise(job: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[s
 
 
 def _encoded(document: dict[str, Any]) -> bytes:
-    encode({"arguments": list(document["arguments"]), **document["keywords"]}, what="the task's arguments")
-    return json.dumps(document).encode()
+    # Apart from each other: a keyword may have any name.
+    encode(
+        {"arguments": list(document["arguments"]), "keywords": document["keywords"]},
+        what="the task's arguments",
+    )
+    return json.dumps(document, default=_refuse).encode()
+
+
+def _refuse(argument: object) -> NoReturn:
+    raise InvalidValueError(
+        what="the task's arguments",
+        problem=f"hold a {type(argument).__name__}, which would not arrive as one",
+        remedy="give its JSON form, and convert it in the function",
+    )
 
 
 def _not_importable(name: str, problem: str, remedy: str) -> InvalidRequestError:

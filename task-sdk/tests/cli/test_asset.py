@@ -14,7 +14,7 @@ def test_a_write_shows_when_the_try_succeeds_and_not_when_it_fails(statekeep: St
     script = "statekeep asset set flights day '\"2013-01-01\"' && statekeep asset get flights day"
     failed = statekeep.shell(f"{script}; exit 1", ("--outlet=flights",))
     assert failed.stdout == '"2013-01-01"\n'
-    assert statekeep("asset", "get", "flights", "day").returncode == 1
+    assert statekeep("asset", "get", "flights", "day").returncode == 3
     statekeep.shell(script, ("--outlet=flights",))
     assert statekeep("asset", "get", "flights", "day", "--raw").stdout == "2013-01-01\n"
 

@@ -22,6 +22,15 @@ def test_help_names_every_command_and_every_exit_status(statekeep: Statekeep) ->
     assert all(name in statekeep("--help").stdout for name in ("run", "state", "asset", "tries", "config"))
     text = statekeep("run", "--help").stdout
     assert all(f"  {status:<10}{meaning}" in text for status, meaning in exit_status.MEANINGS)
+    assert "  3    there is no such key" in statekeep("state", "get", "--help").stdout
+    assert "  3    there is no such key" not in statekeep("asset", "set", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("state", "list"), ("asset", "history"), ("tries", "list"), ("config", "list")]
+)
+def test_every_command_says_its_exit_statuses(statekeep: Statekeep, command: tuple[str, str]) -> None:
+    assert "  64   " in statekeep(*command, "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -34,7 +43,15 @@ def test_help_names_every_command_and_every_exit_status(statekeep: Statekeep) ->
         ("run", *THE_TASK, "module:function", "--", "true"),
         ("run", *THE_TASK, "--fresh", "--", "true"),
         ("run", *THE_TASK, "--retries=-1", "--", "true"),
+        ("run", *THE_TASK, "--retries=1000000", "--", "true"),
         ("run", *THE_TASK, "--wait=soon", "--", "true"),
+        ("run", *THE_TASK, "--wait=inf", "--", "true"),
+        ("run", *THE_TASK, "--retry-delay=nan", "--", "true"),
+        ("run", *THE_TASK, "--retry-delay=-1", "--", "true"),
+        ("run", *THE_TASK, "--retry-delay=1e9", "--", "true"),
+        ("run", *THE_TASK, ":function"),
+        ("run", *THE_TASK, "module:"),
+        ("run", *THE_TASK, ".module:function"),
         ("run", *THE_TASK, "--inlet=", "--", "true"),
         ("run", "--dag=", "--run=r", "--task=t", "--", "true"),
         ("state",),

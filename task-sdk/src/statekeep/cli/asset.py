@@ -9,6 +9,7 @@ from . import entries
 from .access import asset_state, operator
 from .addresses import asset_address
 from .parser import subcommands
+from .statuses import OF_ENTRIES, OF_READING, OF_WRITING
 from .table import instant, print_json, print_table
 from .values import json_value
 
@@ -27,7 +28,7 @@ others when the try succeeds, or at once with --now. Outside, reads and writes a
 
 def run(parser: ArgumentParser, given: Sequence[str]) -> int:
     """Run `statekeep asset` with these arguments and return the exit status."""
-    parser.description, parser.epilog = _DESCRIPTION, entries.EXIT_STATUSES
+    parser.description, parser.epilog = _DESCRIPTION, OF_ENTRIES
     _add_commands(subcommands(parser))
     arguments = parser.parse_args(given)
     status: int = arguments.run(arguments)
@@ -47,21 +48,32 @@ def _add_commands(commands: Any) -> None:
     entries.add_list(listing)
     listing.add_argument("--all", action="store_true", help="deactivated assets, too")
     history = _add(commands, "history", "show what changed", _on_state(_history, needed="inlet"))
+    history.epilog = OF_READING
     history.add_argument("key", nargs="?", metavar="KEY", help="only of this key")
     history.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (default: 100)")
     history.add_argument("--json", action="store_true", help="for programs")
     rewind = _add(commands, "rewind", "set a key back to a version that is kept", _rewind)
+    rewind.epilog = OF_WRITING
     rewind.add_argument("key", metavar="KEY")
     rewind.add_argument("version", type=int, metavar="VERSION", help="as `statekeep asset history` shows it")
-    _add(commands, "deactivate", "take an asset out of use; it can be restored for a while", _deactivate)
-    _add(commands, "restore", "bring a deactivated asset back with its state", _restore)
+    for name, what, run_command in (
+        ("deactivate", "take an asset out of use; it can be restored for a while", _deactivate),
+        ("restore", "bring a deactivated asset back with its state", _restore),
+    ):
+        _add(commands, name, what, run_command).epilog = OF_WRITING
 
 
 def _add(
     commands: Any, name: str, what: str, run: Callable[[Namespace], int], *, asset_is_optional: bool = False
 ) -> ArgumentParser:
     command: ArgumentParser = commands.add_parser(name, help=what, description=what)
-    command.add_argument("asset", type=asset_address, metavar="A", nargs="?" if asset_is_optional else None)
+    command.add_argument(
+        "asset",
+        type=asset_address,
+        metavar="A",
+        nargs="?" if asset_is_optional else None,
+        help="the asset: its name, or its uri (with ://)",
+    )
     command.set_defaults(run=run)
     return command
 

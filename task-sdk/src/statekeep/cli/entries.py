@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from .._shared.state import messages as m
@@ -11,8 +10,10 @@ from .._shared.state.errors import InvalidRetentionError
 from .._shared.state.retention import parse_retention, to_wire
 from .._shared.state.rules import check_key
 from ..supervisor.saying import say
+from .statuses import ABSENT, OF_GETTING, OF_READING, OF_WRITING
+from .streams import print_exactly
 from .table import instant, print_json, print_table
-from .values import given_value, json_value, shown_value
+from .values import given_value, json_value, print_value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -22,29 +23,24 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Any], Any]
 
-ABSENT = 1
-
-EXIT_STATUSES = """exit status:
-  0   it is done
-  1   there is no such key
-  64  it was refused; the message says why
-  69  the store or the supervisor does not answer
-  76  the write lost: another version stands
-  77  another try has taken over
-  78  a setting is wrong or the store cannot be used here"""
-
 
 def add_get(parser: ArgumentParser) -> None:
     """Add what `get` takes."""
+    parser.epilog = OF_GETTING
     parser.add_argument("key", metavar="KEY")
     parser.add_argument("--default", metavar="V", help="print this, and succeed, when there is no such key")
-    parser.add_argument("--raw", action="store_true", help="print a string without its quotes")
+    parser.add_argument("--raw", action="store_true", help="print a string without its quotes, in UTF-8")
 
 
 def add_set(parser: ArgumentParser) -> None:
     """Add what `set` takes."""
+    parser.epilog = OF_WRITING
     parser.add_argument("key", metavar="KEY")
-    parser.add_argument("value", metavar="VALUE", help="JSON; `-` reads it from standard input")
+    parser.add_argument(
+        "value",
+        metavar="VALUE",
+        help="JSON; `-` reads it from standard input; `--` before it lets it begin with a dash",
+    )
     parser.add_argument("--string", action="store_true", help="VALUE is plain text, not JSON")
     parser.add_argument(
         "--retention", type=_retention, metavar="D", help="how long to keep it: 30d, 12h, never"
@@ -61,12 +57,14 @@ def add_if_version(parser: Any) -> None:
 
 def add_delete(parser: ArgumentParser) -> None:
     """Add what `delete` takes."""
+    parser.epilog = OF_WRITING
     parser.add_argument("key", metavar="KEY")
     add_if_version(parser)
 
 
 def add_list(parser: ArgumentParser) -> None:
     """Add what `list` takes."""
+    parser.epilog = OF_READING
     parser.add_argument("--prefix", default="", metavar="P", help="only keys that begin with this")
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -76,13 +74,12 @@ def get(ask: Ask, target: Target, arguments: Namespace) -> int:
     check_key(arguments.key)
     reply = ask(m.Get(arguments.key, target))
     if isinstance(reply, m.Entry):
-        text = shown_value(reply.value, is_raw=arguments.raw)
+        print_value(reply.value, is_raw=arguments.raw)
     elif arguments.default is not None:
-        text = arguments.default
+        print_exactly(f"{arguments.default}\n")
     else:
         say(f"there is no key {arguments.key!r}")
         return ABSENT
-    sys.stdout.write(f"{text}\n")
     return 0
 
 

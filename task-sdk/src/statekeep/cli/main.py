@@ -9,9 +9,12 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
+from ..supervisor.descriptors import occupy_standard_descriptors
 from ..supervisor.exit_status import INTERNAL
 from ..supervisor.saying import say
 from .parser import Parser
+from .statuses import OUTPUT_LOST
+from .streams import OutputError, any_is_closed, flush_output, print_for_people
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,39 +39,53 @@ def main() -> NoReturn:
     """Run the command with the process's arguments, and end the process with its exit status."""
     # Importing makes many objects and no garbage: collecting meanwhile took 7 ms of a supervised no-op.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    if any_is_closed():
+        occupy_standard_descriptors()
     status = run_command(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        status = _NOBODY_READS
     # Everything is closed; taking the interpreter apart object by object would take another 10 ms.
     os._exit(status)
 
 
 def run_command(given: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit status; an error is said in a line."""
+    try:
+        status = _status_of_group(given)
+        flush_output()
+        return status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return _NOBODY_READS
+    except OutputError as error:
+        say(str(error))
+        return OUTPUT_LOST
+    # Whatever it is, the status must not pass for the supervised command's own.
+    except Exception as error:
+        return _refused(error)
+
+
+def _status_of_group(given: Sequence[str]) -> int:
     group = given[0] if given and given[0] in _GROUPS else None
     try:
         if group is None:
             return _without_group(given)
         module = importlib.import_module(f".{group}", __package__)
         status: int = module.run(Parser(prog=f"statekeep {group}"), given[1:])
-        return status
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        return _NOBODY_READS
-    # Whatever it is, the status must not pass for the supervised command's own.
-    except Exception as error:
-        from .statuses import status_of
+    except SystemExit as ended:  # the parser's, after --help or a mistake
+        return int(ended.code or 0)
+    return status
 
-        status = status_of(error)
-        if status == INTERNAL:
-            import traceback  # 2 ms that no good start should pay
 
-            traceback.print_exc()
-        say(str(error))
-        return status
+def _refused(error: Exception) -> int:
+    from .refusals import status_of
+
+    status = status_of(error)
+    if status == INTERNAL:
+        import traceback  # 2 ms that no good start should pay
+
+        say(traceback.format_exc())
+    say(str(error))
+    return status
 
 
 def _without_group(given: Sequence[str]) -> int:
@@ -83,7 +100,7 @@ def _without_group(given: Sequence[str]) -> int:
     parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of the commands below")
     arguments, _ = parser.parse_known_args(given)
     if arguments.version:
-        sys.stdout.write(f"statekeep {__version__}\n")
+        print_for_people(f"statekeep {__version__}\n")
         return 0
     if arguments.command is not None:
         parser.error(f"there is no command {arguments.command!r}; there are {', '.join(_GROUPS)}")

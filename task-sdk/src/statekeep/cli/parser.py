@@ -30,7 +30,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the arguments and exit."""
-        self.print_usage(sys.stderr)
+        # print_usage(None), for a closed stream, would print among the results.
+        self._print_message(self.format_usage(), sys.stderr)
         self.exit(USAGE, f"statekeep: {message}\n")
 
 

@@ -18,6 +18,8 @@ _USAGE = """statekeep run --dag D --run R --task T [options] -- COMMAND...
        statekeep run --dag D --run R --task T [options] package.module:function
        statekeep run --dag D --run R --task T [options] path/to/file.py:function"""
 
+_LONGEST_COUNT_DIGITS = 6
+
 _DESCRIPTION = """Runs a command as a durable task: what it keeps with `statekeep state` or in Python
 outlives a crash, only one try of it runs at a time, and what it writes to assets shows when it succeeds."""
 
@@ -48,7 +50,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="seconds before each of them (default: 0)",
     )
     parser.add_argument(
-        "--wait", type=_seconds, default=0.0, metavar="S", help="seconds to wait for a try that still runs"
+        "--wait",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="seconds to wait for a try that still runs (default: 0)",
     )
     parser.add_argument(
         "--rerun", action="store_true", help="run it even if it has succeeded; keeps its state"
@@ -73,7 +79,7 @@ def parsed(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
     arguments.command = command
     if bool(command) == (arguments.target is not None):
         parser.error("give a command after `--`, or a Python function as package.module:function")
-    if arguments.target is not None and ":" not in arguments.target:
+    if arguments.target is not None and not _names_function(arguments.target):
         parser.error(f"{arguments.target!r} is no package.module:function; put `--` before a command")
     if arguments.fresh and not arguments.rerun:
         parser.error("--fresh needs --rerun")
@@ -102,9 +108,15 @@ def _parted(given: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return words[:at], tuple(words[at + 1 :])
 
 
+def _names_function(target: str) -> bool:
+    place, _, name = target.rpartition(":")
+    is_file = place.endswith(".py") or "/" in place
+    return all(name.split(".")) and bool(place) and (is_file or all(place.split(".")))
+
+
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of times")
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_COUNT_DIGITS:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of times from 0 to 999,999")
     return int(text)
 
 
@@ -113,8 +125,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    if not 0 <= seconds < 1e9:  # NaN is not
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of seconds from 0 to 999,999,999")
     return seconds
 
 

@@ -8,6 +8,7 @@ from . import entries
 from .access import task_state
 from .addresses import add_task_options
 from .parser import subcommands
+from .statuses import OF_ENTRIES
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -26,7 +27,7 @@ _COMMANDS = {
 
 def run(parser: ArgumentParser, given: Sequence[str]) -> int:
     """Run `statekeep state` with these arguments and return the exit status."""
-    parser.description, parser.epilog = _DESCRIPTION, entries.EXIT_STATUSES
+    parser.description, parser.epilog = _DESCRIPTION, OF_ENTRIES
     commands = subcommands(parser)
     for name, (what, add_arguments, _) in _COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)

@@ -1,14 +1,38 @@
-"""With which status the command exits for what Statekeep refuses."""
+"""With which status the command exits, besides `statekeep run`, and how `--help` says so."""
 
 from __future__ import annotations
 
-from .._shared.settings import SettingsError
-from .._shared.state.errors import StatekeepError
 from ..supervisor import exit_status
 
+# Python itself ends with 1, 2 or 120 and a shell with 126 and more; sysexits.h begins at 64. Whoever
+# compares with 3 never takes a crash for an absent key.
+ABSENT = 3
+OUTPUT_LOST = 74  # EX_IOERR
 
-def status_of(error: Exception) -> int:
-    """Return the exit status for an error: by its cause if it was raised on purpose, else that of a fault."""
-    if isinstance(error, (StatekeepError, SettingsError)):
-        return exit_status.of_refusal(error.code)
-    return exit_status.INTERNAL
+_ALWAYS = {
+    0: "it is done",
+    exit_status.USAGE: "it was refused; the message says why",
+    exit_status.UNAVAILABLE: "the store or the supervisor does not answer",
+    exit_status.INTERNAL: "a fault of Statekeep itself",
+    OUTPUT_LOST: "standard output is closed or took not all of it",
+    exit_status.CONFIGURATION: "a setting is wrong or the store cannot be used here",
+    130: "it was interrupted",
+    141: "nobody reads its output",
+}
+_IN_A_TASK = {exit_status.SUPERSEDED: "the task's try has ended, or another has taken over"}
+_CONFLICT = {
+    exit_status.CONFLICT: "nothing was written: another version stands, or the asset was deactivated"
+}
+_ABSENT = {ABSENT: "there is no such key, and no --default"}
+_NO_SUCH_TASK = {exit_status.USAGE: "it was refused, or there is no such task or asset; the message says why"}
+
+
+def _shown(meanings: dict[int, str]) -> str:
+    return "\n".join(["exit status:", *(f"  {status:<5}{meanings[status]}" for status in sorted(meanings))])
+
+
+OF_GETTING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _ABSENT)
+OF_WRITING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _CONFLICT)
+OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK)
+OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _ABSENT | _CONFLICT)
+OF_LISTING = _shown(_ALWAYS)

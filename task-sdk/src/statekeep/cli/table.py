@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
-import sys
 from typing import TYPE_CHECKING, Any
+
+from .streams import print_for_people, print_json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,12 +20,12 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        sys.stdout.write(f"{line.rstrip()}\n")
+        print_for_people(f"{line.rstrip()}\n")
 
 
 def print_json(document: Any) -> None:
     """Print a document, indented."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print_json_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def instant(microseconds: int | None) -> str | None:

@@ -9,6 +9,7 @@ from .._shared.state import messages as m
 from ..supervisor.job import shown
 from .access import operator
 from .parser import subcommands
+from .statuses import OF_LISTING
 from .table import duration, instant, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
     """Run `statekeep tries` with these arguments and return the exit status."""
     what = "show the tries, newest first"
     command = subcommands(parser).add_parser("list", help=what, description=what)
+    command.epilog = OF_LISTING
     command.add_argument("--dag", metavar="D", help="only of this pipeline")
     command.add_argument("--run", metavar="R", help="only of this run")
     command.add_argument("--task", metavar="T", help="only of this task")
