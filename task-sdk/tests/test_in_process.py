@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,8 +18,18 @@ from statekeep._shared.state import messages as m
 from statekeep.client.embedded import open_embedded
 from statekeep.client.store_client import call
 from statekeep.context import current_context
-from statekeep.errors import AlreadySucceededError, ConflictError, SupersededError, TryRunningError
+from statekeep.errors import (
+    AlreadySucceededError,
+    ConflictError,
+    ForbiddenError,
+    SupersededError,
+    TryFinishedError,
+    TryRunningError,
+)
 from statekeep_command import Statekeep
+
+# The lease's thread and the store's run in the parent, and the child uses neither.
+_FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +140,115 @@ def test_a_try_that_was_taken_over_is_told_so(
     with pytest.raises(SupersededError):
         go_on()
     assert statekeep.statuses() == ["superseded", "succeeded"]
+
+
+def test_a_cancelled_call_ends_when_its_reply_has_come_and_overtakes_nothing() -> None:
+    async def cancel(context: package.Context) -> None:
+        writes = [asyncio.create_task(context.task_state.aset("k", number)) for number in range(50)]
+        await asyncio.sleep(0)
+        for write in writes:
+            write.cancel()
+        await asyncio.wait(writes)
+        assert all(write.cancelled() for write in writes)
+        context.task_state.set("k", "new")
+
+    with open_task(dag="etl", run="r", task="t") as context:
+        asyncio.run(cancel(context))
+        assert context.task_state.get("k") == "new"
+
+
+@pytest.mark.parametrize("was_asynchronous", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_context_that_is_used_after_its_block_is_told_that_the_try_is_over(
+    *, was_asynchronous: bool, fails: bool
+) -> None:
+    ends = pytest.raises(ZeroDivisionError) if fails else nullcontext()
+    with ends, open_task(dag="etl", run="r", task="t") as context:
+        if was_asynchronous:
+            asyncio.run(context.task_state.aset("k", 1))
+        if fails:
+            raise ZeroDivisionError
+    with pytest.raises(TryFinishedError, match="has failed" if fails else "has succeeded"):
+        context.task_state.get("k")
+    with pytest.raises(TryFinishedError):
+        asyncio.run(context.task_state.aset("k", 2))
+
+
+@_FORKS
+def test_a_forked_child_that_uses_the_context_is_refused_and_the_parent_goes_on() -> None:
+    with open_task(dag="etl", run="r", task="t") as context:
+        asyncio.run(context.task_state.aset("k", 1))
+
+        def use() -> None:
+            for attempt in (
+                lambda: context.task_state.set("k", 2),
+                lambda: asyncio.run(context.task_state.aset("k", 2)),
+                lambda: current_context().declare("orders", writable=True),
+            ):
+                with pytest.raises(ForbiddenError, match=f"belongs to process {os.getppid()}"):
+                    attempt()
+
+        assert _status_of_child(use) == 0
+        context.task_state.increment("k")
+        assert context.task_state.get("k") == 2
+
+
+@_FORKS
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_forked_child_that_leaves_the_block_ends_nothing(statekeep: Statekeep, *, fails: bool) -> None:
+    parent = os.getpid()
+    try:
+        with open_task(dag="etl", run="r", task="t", outlets=["o"]) as context:
+            context.asset_state["o"].set("day", 3)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)  # rather dead than waiting for ever
+                if fails:
+                    raise ZeroDivisionError
+            else:
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+                assert statekeep("asset", "get", "o", "day").returncode == 3
+                assert statekeep("run", "--dag=etl", "--run=r", "--task=t", "--", "true").returncode == 75
+                assert statekeep.statuses() == ["running"]
+                context.task_state.set("k", 1)
+    finally:
+        if os.getpid() != parent:
+            os._exit(7)
+    assert statekeep.statuses() == ["succeeded"]
+    assert statekeep("asset", "get", "o", "day").stdout == "3\n"
+    assert statekeep.left_behind() == []
+
+
+def test_an_interrupt_in_the_block_wedges_nobody(statekeep: Statekeep) -> None:
+    def interrupt(number: int, where: object) -> None:
+        raise KeyboardInterrupt
+
+    def write_until_interrupted() -> None:
+        with open_task(dag="etl", run="r", task="t") as context:
+            signal.setitimer(signal.ITIMER_REAL, 0.003)
+            while True:
+                context.task_state.increment("n")
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(20):
+            with pytest.raises(KeyboardInterrupt):
+                write_until_interrupted()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert statekeep("state", "set", "--dag=etl", "--run=r", "--task=t", "k", "1").returncode == 0
+    assert statekeep.statuses() == ["failed"] * 20
+
+
+def _status_of_child(act: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # rather dead than waiting for ever
+        try:
+            act()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -10,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from . import config
 from ._shared.state import messages as m
-from ._shared.state.errors import StatekeepError, SupersededError, TryFinishedError
+from ._shared.state.errors import (
+    ForbiddenError,
+    StatekeepError,
+    SupersededError,
+    TryFinishedError,
+    UnavailableError,
+)
 from ._shared.state.rules import check_task
 from ._shared.state.wire import from_plain, raise_if_refused, to_plain
 from .asset import Asset
-from .client.opening import lock_directory, open_client
-from .client.store_client import call, draw_request_id
+from .channel.cancelled_calls import outcome
+from .client.opening import lock_directory, open_client_apart
+from .client.store_client import draw_request_id
 from .context import Context, entered
-from .supervisor.job import Job
+from .supervisor.job import Job, shown
 from .supervisor.starting import Starter, lock_path
 
 if TYPE_CHECKING:
@@ -30,34 +38,70 @@ _BEATS_PER_LEASE = 3
 
 
 class InProcessTransport:
-    """Answers the requests of a try in its own process. Callable from any thread and any event loop."""
+    """Answers the requests of a try in its own process. Callable from any thread and any event loop.
 
-    def __init__(self, client: StoreClient, claims: m.TryClaims) -> None:
+    Not from a forked child, which has neither the store's thread nor a right to the try (``ForbiddenError``),
+    and not after the try has ended (``TryFinishedError``).
+    """
+
+    def __init__(self, client: StoreClient, claims: m.TryClaims, task: m.TaskAddress) -> None:
         self._client = client
-        self._claims = to_plain(claims)
+        self._claims = claims
+        self._task = task
+        self._pid = os.getpid()
+        self._ended_as: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that opened the task, and no forked child of it."""
+        return self._pid == os.getpid()
 
     def call(self, request: Any, request_id: str | None = None) -> Any:
         """Return the reply; block until it is there."""
-        reply = self._client.ask(self._claims, to_plain(request), request_id or draw_request_id())
-        return raise_if_refused(from_plain(reply, ignore_unknown=True))
+        self._check()
+        claims = to_plain(self._claims)
+        return self._read(self._client.ask(claims, to_plain(request), request_id or draw_request_id()))
 
     async def acall(self, request: Any, request_id: str | None = None) -> Any:
         """Return the reply without blocking the event loop."""
+        self._check()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Plain] = loop.create_future()
 
         def resolve(reply: Plain) -> None:
-            if not answer.done():  # the caller was cancelled
+            if not answer.done():  # the caller is gone
                 answer.set_result(reply)
 
         def on_reply(reply: Plain) -> None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(resolve, reply)
 
-        self._client.submit(
-            self._claims, to_plain(request), request_id or draw_request_id(), on_reply=on_reply
-        )
-        return raise_if_refused(from_plain(await answer, ignore_unknown=True))
+        claims = to_plain(self._claims)
+        self._client.submit(claims, to_plain(request), request_id or draw_request_id(), on_reply=on_reply)
+        return self._read(await outcome(answer, take_back=lambda: False))
+
+    def end(self, ended_as: str) -> None:
+        """Refuse whatever is asked from now on: the try is over."""
+        self._ended_as = ended_as
+
+    def _read(self, reply: Plain) -> Any:
+        try:
+            return raise_if_refused(from_plain(reply, ignore_unknown=True))
+        except UnavailableError:
+            self._check()  # the store was closed in between, because the try has ended
+            raise
+
+    def _check(self) -> None:
+        if not self.is_own:
+            raise ForbiddenError(
+                what=f"a request of process {os.getpid()}",
+                problem=f"the context belongs to process {self._pid}, which opened the task; "
+                "let that one keep the state, or use `statekeep run`, whose forked children may, too",
+            )
+        if self._ended_as is not None:
+            raise TryFinishedError(
+                task=shown(self._task), try_number=self._claims.try_number, status=self._ended_as
+            )
 
 
 @contextmanager
@@ -79,7 +123,8 @@ def open_task(
     At the end of the block the try succeeds, and what it staged takes effect; when the block raises, the try
     fails. Nobody kills this process when another try takes over (after the lease has run out, that is when
     the machine slept or the kernel was stopped): its state is then refused with ``SupersededError``, and
-    whatever else it does goes on. ``statekeep run`` has no such gap.
+    whatever else it does goes on. ``statekeep run`` has no such gap. A forked child can neither use the
+    context nor end the try.
 
     Raises ``TryRunningError`` while another try runs, ``AlreadySucceededError`` after a success unless
     ``rerun``, and at the end ``ConflictError`` when what was staged no longer fits: the try has failed then.
@@ -100,44 +145,60 @@ def open_task(
     starter = Starter(
         job,
         lock_path(lock_directory(settings, environ), job.task),
-        lambda: open_client(settings, environ),
+        lambda: open_client_apart(settings, environ),
         lease_seconds=settings.workers.lease_seconds,
     )
+    pid = os.getpid()
     try:
         started = starter.start(pause=time.sleep, is_stopped=lambda: False)
         claims = m.TryClaims(started.instance_id, started.try_number)
         described = m.Context(
             job.task, started.ti_id, started.try_number, started.grants, started.max_value_bytes
         )
-        context = Context(described, InProcessTransport(starter.client, claims))
-        lease = _lease(starter.client, claims, started.lease_seconds)
-        with lease, _finish(starter.client, claims), entered(context):
+        transport = InProcessTransport(starter.client, claims, job.task)
+        context = Context(described, transport)
+        with _lease(transport, started.lease_seconds), _finish(transport), entered(context):
             yield context
     finally:
-        starter.close()
+        # A forked child that leaves the block has ended nothing: the try, the store and the lock, which a
+        # fork shares, are its parent's.
+        if os.getpid() == pid:
+            starter.close()
 
 
 @contextmanager
-def _finish(client: StoreClient, claims: m.TryClaims) -> Iterator[None]:
+def _finish(transport: InProcessTransport) -> Iterator[None]:
+    """Record how the block ends, and refuse what is asked after it."""
     try:
         yield
     except BaseException as error:
-        # What the block raised is what matters, and the store can always find out that this try is over.
-        with suppress(StatekeepError):
-            call(client, claims, m.Finish(False, None, f"raised {type(error).__name__}"))
+        if transport.is_own:
+            # What the block raised is what matters, and the store can always find out that this try is over.
+            with suppress(StatekeepError):
+                _end(transport, m.Finish(False, None, f"raised {type(error).__name__}"), "failed")
         raise
-    call(client, claims, m.Finish(True))
+    if transport.is_own:
+        _end(transport, m.Finish(True), "succeeded")
+
+
+def _end(transport: InProcessTransport, finish: m.Finish, ended_as: str) -> None:
+    try:
+        transport.call(finish)
+    except BaseException:
+        transport.end("ended")
+        raise
+    transport.end(ended_as)
 
 
 @contextmanager
-def _lease(client: StoreClient, claims: m.TryClaims, lease_seconds: float) -> Iterator[None]:
+def _lease(transport: InProcessTransport, lease_seconds: float) -> Iterator[None]:
     """Renew the lease from a thread while the block runs."""
     is_over = Event()
 
     def renew() -> None:
         while not is_over.wait(lease_seconds / _BEATS_PER_LEASE):
             try:
-                call(client, claims, m.Heartbeat(lease_seconds))
+                transport.call(m.Heartbeat(lease_seconds))
             except (SupersededError, TryFinishedError):
                 return  # the block is told by its next read or write
             except StatekeepError:
@@ -148,5 +209,6 @@ def _lease(client: StoreClient, claims: m.TryClaims, lease_seconds: float) -> It
     try:
         yield
     finally:
-        is_over.set()
-        thread.join()
+        if transport.is_own:  # a forked child has no such thread
+            is_over.set()
+            thread.join()

@@ -22,6 +22,17 @@ def open_client(settings: Settings, environ: Mapping[str, str]) -> StoreClient:
     return open_embedded(environ)
 
 
+def open_client_apart(settings: Settings, environ: Mapping[str, str]) -> StoreClient:
+    """As :func:`open_client`; an embedded store is used in a thread of its own only.
+
+    For a process that runs other people's code, whose interrupts must not strike the store in the middle.
+    """
+    _check_embedded(settings)
+    from .embedded import open_embedded_apart
+
+    return open_embedded_apart(environ)
+
+
 def lock_directory(settings: Settings, environ: Mapping[str, str]) -> Path:
     """Return the folder of the locks that tell which tries run on this machine, beside the store's file."""
     _check_embedded(settings)
