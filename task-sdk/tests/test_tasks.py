@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,14 +207,20 @@ def test_a_keyword_called_arguments_hides_no_positional_argument() -> None:
         ({"retry_delay_seconds": float("inf")}, {}, "retry_delay_seconds is inf"),
         ({"retries": -1}, {}, "retries is -1"),
         ({"retries": "1"}, {}, "retries is '1'"),
+        ({"retries": 10**9}, {}, "retries is 1000000000"),
         ({}, {"wait_seconds": "5"}, "wait_seconds is '5'"),
         ({}, {"wait_seconds": float("nan")}, "wait_seconds is nan"),
         ({}, {"map_index": "0"}, "map_index"),
     ],
 )
 def test_numbers_that_nobody_can_count_or_wait_for_are_refused(
-    declared: dict[str, Any], given: dict[str, Any], refused: str
+    declared: dict[str, Any],
+    given: dict[str, Any],
+    refused: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("STATEKEEP__DATABASE__URL", str(tmp_path / "state.db"))
     decorated: Any = task(dag="etl", **declared)(importable_target)
     with pytest.raises(InvalidRequestError, match=refused):
         decorated.run("r", **given)

@@ -103,7 +103,7 @@ def test_increment_returns_the_sum(call: Call, state: TaskStateAccessor) -> None
     call(state, "set", "text", "a")
     with pytest.raises(InvalidValueError, match="not a number"):
         call(state, "increment", "text")
-    with pytest.raises(InvalidValueError, match="^increment of 'n' is a string, not a number"):
+    with pytest.raises(InvalidValueError, match=r"^increment of 'n' is a string, not a number"):
         call(state, "increment", "n", "1")
 
 

@@ -54,6 +54,7 @@ def test_every_command_says_its_exit_statuses(statekeep: Statekeep, command: tup
         ("run", *THE_TASK, ".module:function"),
         ("run", *THE_TASK, "--inlet=", "--", "true"),
         ("run", "--dag=", "--run=r", "--task=t", "--", "true"),
+        ("tries", "list", "--dag=\udcff"),
         ("state",),
         ("state", "set", "k"),
         ("asset", "get", "", "k"),

@@ -17,6 +17,7 @@ JOB = Job(TaskAddress("etl", "2026-01-01", "load"), ("true",))
     "numbers",
     [
         {"retries": -1},
+        {"retries": 1_000_000},
         {"retries": math.inf},
         {"retries": 1.5},
         *(

@@ -33,6 +33,15 @@ def task_address(arguments: Namespace) -> TaskAddress:
     return TaskAddress(arguments.dag, arguments.run, arguments.task, arguments.map_index)
 
 
+def listed_name(text: str) -> str:
+    """Return a name that a listing is narrowed to, which must be text; an argument may be any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("it is no text in UTF-8") from None
+    return text
+
+
 def asset_address(text: str) -> AssetAddress:
     """Return the asset that an argument names: a name, a uri (with ``://`` in it), or ``name=uri``."""
     name, equals, uri = text.partition("=")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._shared.state import messages as m
 from ..supervisor.job import shown
 from .access import operator
+from .addresses import listed_name
 from .parser import subcommands
 from .statuses import OF_LISTING
 from .table import duration, instant, print_json, print_table
@@ -24,9 +25,9 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
     what = "show the tries, newest first"
     command = subcommands(parser).add_parser("list", help=what, description=what)
     command.epilog = OF_LISTING
-    command.add_argument("--dag", metavar="D", help="only of this pipeline")
-    command.add_argument("--run", metavar="R", help="only of this run")
-    command.add_argument("--task", metavar="T", help="only of this task")
+    command.add_argument("--dag", type=listed_name, metavar="D", help="only of this pipeline")
+    command.add_argument("--run", type=listed_name, metavar="R", help="only of this run")
+    command.add_argument("--task", type=listed_name, metavar="T", help="only of this task")
     command.add_argument("--map-index", type=int, metavar="N", help="only of this index of a mapped task")
     command.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (default: 100)")
     command.add_argument("--json", action="store_true", help="for programs")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .._shared.state.messages import AssetAddress, Refusal, TaskAddress
 
 
+_MOST_RETRIES = 999_999
 _LONGEST_SECONDS = 1_000_000_000  # 31 years; what overflows a deadline is far beyond
 
 
@@ -42,9 +43,11 @@ class Outcome(NamedTuple):
 
 def check(job: Job) -> None:
     """Raise :class:`InvalidRequestError` when a number of the job cannot be counted or waited for."""
-    if not isinstance(job.retries, int) or job.retries < 0:
+    if not isinstance(job.retries, int) or not 0 <= job.retries <= _MOST_RETRIES:
         raise InvalidRequestError(
-            what="retries", problem=f"is {job.retries!r}", remedy="give a whole number that is not negative"
+            what="retries",
+            problem=f"is {job.retries!r:.40}",
+            remedy=f"give a whole number from 0 to {_MOST_RETRIES:,}",
         )
     for what, seconds in (
         ("retry_delay_seconds", job.retry_delay_seconds),
@@ -53,7 +56,7 @@ def check(job: Job) -> None:
         if not isinstance(seconds, (int, float)) or not 0 <= seconds < _LONGEST_SECONDS:  # nan is neither
             raise InvalidRequestError(
                 what=what,
-                problem=f"is {seconds!r}",
+                problem=f"is {seconds!r:.40}",
                 remedy=f"give seconds from 0 to less than {_LONGEST_SECONDS:,}",
             )
 
