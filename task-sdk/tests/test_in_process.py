@@ -247,7 +247,7 @@ def _status_of_child(act: Callable[[], None]) -> int:
         signal.alarm(20)  # rather dead than waiting for ever
         try:
             act()
-        except BaseException:
+        except BaseException:  # the child reports by its status, and runs no further test
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
