@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -99,7 +100,8 @@ def test_a_supervisor_and_its_guardian_killed_at_once_leave_the_rest_to_the_next
 def test_a_signal_to_everybody_at_once_leaves_nothing(running: Running) -> None:
     """As a service manager stops a unit: SIGTERM to every process of it."""
     for process in running.place.processes():
-        os.kill(process, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # the signal to its supervisor has ended it already
+            os.kill(process, signal.SIGTERM)
     assert running.supervisor.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
     assert running.place.snapshot().statuses == {1: "failed"}
     assert running.place.left_behind() == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from statekeep.supervisor.socket_directory import (
     SocketDirectory,
     choose_socket_directory,
     remove_left_behind,
+    remove_socket_directory,
 )
 
 
@@ -88,3 +92,37 @@ def test_where_no_folder_can_be_made_the_system_folder_is_used(environ: dict[str
     elif name != "missing":
         temporary.mkdir()
     assert choose_socket_directory({"TMPDIR": str(temporary)}).parent == Path("/tmp")
+
+
+def test_a_folder_that_is_removed_while_its_maker_waits_for_the_lock_is_made_again(
+    environ: dict[str, str],
+) -> None:
+    path = choose_socket_directory(environ)
+    path.mkdir()
+    sweeper = os.open(path / "alive", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(sweeper, fcntl.LOCK_EX)
+    made: list[SocketDirectory] = []
+    maker = threading.Thread(target=lambda: made.append(SocketDirectory(path)))
+    maker.start()
+    while _times_open(path / "alive") < 2:  # the maker has opened it and waits for the lock
+        os.sched_yield()
+    remove_socket_directory(path)
+    os.close(sweeper)
+    maker.join()
+    remove_left_behind(beside=choose_socket_directory(environ))
+    assert (path / "alive").exists()
+    made[0].remove()
+
+
+def _times_open(path: Path) -> int:
+    if not Path("/proc/self/fd").exists():
+        return 2  # nobody tells; the maker comes before or after, and must have its folder either way
+    opened = Path("/proc/self/fd").iterdir()
+    return sum(_target(link) == str(path) for link in opened)
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # the listing's own descriptor
+        return ""

@@ -101,9 +101,8 @@ def _remove_if_left(path: Path) -> None:
         try:
             # Held by its supervisor, in this container or another that shares the folder.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_socket_directory(
-                path
-            )  # while it is locked: whoever is about to hold it then finds it gone
+            # While it is locked: who is about to hold it finds afterwards that it is gone.
+            remove_socket_directory(path)
         finally:
             os.close(descriptor)
 
