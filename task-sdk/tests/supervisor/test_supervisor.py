@@ -376,6 +376,31 @@ def test_too_few_descriptors_start_nothing_or_suffice(statekeep: Statekeep, limi
     assert statekeep.left_behind() == []
 
 
+def test_a_task_that_uses_up_its_supervisors_descriptors_succeeds_all_the_same(statekeep: Statekeep) -> None:
+    taking = (
+        "import os, socket\n"
+        "for _ in range(100):\n"
+        "    peer = socket.socket(socket.AF_UNIX)\n"
+        "    peer.connect(os.environ['STATEKEEP_SUPERVISOR'])\n"
+        "    os.set_inheritable(peer.detach(), True)\n"
+        "if os.fork() == 0:\n"  # so that the connections and the group outlive the command
+        "    os.execlp('sleep', 'sleep', '0.2')\n"
+    )
+    raised = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))\n{taking}"
+    words = [sys.executable, "-m", "statekeep", "run", *THE_TASK, "--", sys.executable, "-c", raised]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -S -n 50; exec "$@"', "sh", *words],
+        env=statekeep.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert statekeep.statuses() == ["succeeded"]
+    assert statekeep.left_behind() == []
+
+
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"missing"])
 def test_any_temporary_folder_will_do(statekeep: Statekeep, name: bytes) -> None:
     temporary = statekeep.temporary / os.fsdecode(name)
