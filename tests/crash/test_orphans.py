@@ -48,7 +48,7 @@ def running(workplace: Workplace) -> Running:
 def assert_the_next_start_goes_on(place: Workplace) -> None:
     """Start the job at once; it says what it takes up, and finds nobody alive of the try before."""
     assert place.run() == 0
-    assert "try 2 of crash/2026/job; try 1 was superseded" in place.said()
+    assert "try 2 of crash/2026/job: try 1 did not finish" in place.said()
     place.snapshot()
     assert judge(place.ledger.read()) == []
     assert place.left_behind() == []

@@ -55,7 +55,7 @@ def test_an_asset_that_was_deactivated_can_be_restored_or_made_anew(statekeep: S
     statekeep.shell("statekeep asset set flights day 1", ("--outlet=flights",))
     assert statekeep("asset", "deactivate", "flights").returncode == 0
     refused = statekeep.shell("true", ("--outlet=flights", "--rerun"))
-    assert refused.returncode == 76
+    assert refused.returncode == 64
     assert "statekeep asset restore flights" in refused.stderr
     assert "flights" not in statekeep("asset", "list").stdout
     assert "inactive" in statekeep("asset", "list", "--all").stdout

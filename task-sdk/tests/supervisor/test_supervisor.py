@@ -109,7 +109,10 @@ def test_each_try_has_an_address_of_its_own(statekeep: Statekeep) -> None:
 
 def test_a_later_run_says_what_became_of_the_try_before(statekeep: Statekeep) -> None:
     statekeep.shell("exit 1")
-    assert statekeep.shell("true").stderr == f"statekeep: try 2 of {SHOWN}; try 1 failed\n"
+    assert (
+        statekeep.shell("true").stderr
+        == f"statekeep: try 2 of {SHOWN}: try 1 failed; going on with its state\n"
+    )
 
 
 # --- one at a time ---------------------------------------------------------------------------------------
@@ -214,7 +217,7 @@ def test_a_killed_supervisor_takes_its_task_and_all_of_its_children_along(statek
         run.wait_for_end_of_output()
     after = statekeep.shell("true")
     assert after.returncode == 0
-    assert after.stderr == f"statekeep: try 2 of {SHOWN}; try 1 was superseded\n"
+    assert after.stderr == f"statekeep: try 2 of {SHOWN}: try 1 did not finish; going on with its state\n"
     assert statekeep.statuses() == ["superseded", "succeeded"]
     assert statekeep.left_behind() == []
 

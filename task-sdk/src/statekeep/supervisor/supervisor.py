@@ -188,12 +188,15 @@ class Supervisor:
         return exit_status.of_refusal(error.code)
 
     def _say_resumed(self, started: m.Started) -> None:
-        if started.previous_status is not None:
-            how = {"running": "was superseded", "superseded": "was superseded"}.get(
-                started.previous_status, started.previous_status
-            )
-            task = shown(self._job.task)
-            self._say(f"try {started.try_number} of {task}; try {started.try_number - 1} {how}")
+        if started.previous_status is None:
+            return
+        # A try that still ran when this one began was killed, or has been given up.
+        how = {"running": "did not finish", "superseded": "did not finish"}.get(
+            started.previous_status, started.previous_status
+        )
+        kept = "beginning anew" if self._job.fresh else "going on with its state"
+        task = shown(self._job.task)
+        self._say(f"try {started.try_number} of {task}: try {started.try_number - 1} {how}; {kept}")
 
     def _say_retry(self, try_number: int, retries_left: int) -> None:
         delay_seconds = self._job.retry_delay_seconds
