@@ -175,7 +175,7 @@ class TryRunningError(StatekeepError):
     retryable = True
     template = (
         "try {try_number} of {task} is running ({holder}; its lease has {lease_seconds:.0f} s left); "
-        "wait for it with --wait SECONDS"
+        "wait for it with --wait SECONDS (in Python, wait_seconds=)"
     )
 
 
@@ -186,7 +186,8 @@ class AlreadySucceededError(StatekeepError):
     http_status = 409
     template = (
         "{task} already succeeded in try {try_number} at {finished_at}; "
-        "run it again with --rerun (keeps its state) or --rerun --fresh (clears it first)"
+        "run it again with --rerun (in Python, rerun=True), which keeps its state, "
+        "and --fresh (fresh=True) to clear it first"
     )
 
 

@@ -81,7 +81,7 @@ def _check(value: Any, depth: int) -> None:
     elif kind is float:
         if not isfinite(value):
             raise _FaultError(
-                "is NaN or infinite, which JSON cannot hold", "leave it out, or use None in its place"
+                "is NaN or infinite, which JSON cannot hold", "leave it out, or keep it as a str"
             )
     elif kind is dict:
         _check_dict(value, depth + 1)
@@ -194,7 +194,7 @@ def _plain_text(value: Any) -> str:
 
     name = type(value).__name__
     if name == "Decimal" and not value.is_finite():
-        raise _FaultError("is a Decimal that is NaN or infinite", "leave it out, or use None in its place")
+        raise _FaultError("is a Decimal that is NaN or infinite", "leave it out, or keep it as a str")
     text: str = msgspec.to_builtins(value)
     if msgspec.convert(text, type(value)) != value:
         # A time zone whose offset has seconds, as local mean times before 1900 have.
