@@ -95,6 +95,7 @@ def test_who_holds_the_lock_takes_over_at_once(client: Client) -> None:
     old = client.start(lease_seconds=60)
     new = client.ask(WORKER, m.Start(TASK, holds_lock=True))
     assert (new.try_number, new.previous_status) == (2, "running")
+    assert client.ask(OPERATOR, m.ListTries()).tries[1].reason == "not finished when try 2 began"
     with pytest.raises(errors.SupersededError):
         client.ask(old, m.Get("k"))
 

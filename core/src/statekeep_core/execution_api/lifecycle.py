@@ -80,7 +80,8 @@ def _make_way(tx: Transaction, instance_id: int, previous: tries.TryRecord, requ
                 lease_seconds=lease_left_us / 1_000_000,
                 holder=previous.supervisor,
             )
-        tries.end(tx, instance_id, previous.try_number, status="superseded")
+        reason = f"not finished when try {previous.try_number + 1} began"
+        tries.end(tx, instance_id, previous.try_number, status="superseded", reason=reason)
         staging.drop(tx, instance_id, previous.try_number)
     elif previous.status == "succeeded" and not request.rerun:
         raise AlreadySucceededError(
