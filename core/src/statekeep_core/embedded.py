@@ -63,7 +63,7 @@ def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = N
 
 def configured_path(environ: Mapping[str, str]) -> Path:
     """Return where the store of the settings is, links resolved: its locks are named after its one name."""
-    return Path(config.sqlite_path(config.load(environ).database.url)).resolve()
+    return _path_of(config.load(environ))
 
 
 def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
@@ -78,7 +78,11 @@ def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
         clear_on_success=kept.clear_on_success,
         orphan_grace_us=kept.orphan_grace_days * DAY_US,
     )
-    return open_store(configured_path(environ), policy)
+    return open_store(_path_of(settings), policy)
+
+
+def _path_of(settings: config.Settings) -> Path:
+    return Path(config.sqlite_path(settings.database.url)).resolve()
 
 
 class EmbeddedStore:

@@ -50,7 +50,8 @@ def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
             problem=f"has {len(request_id):,} characters, over the limit of {_LONGEST_REQUEST_ID} of ASCII",
             remedy="send 128 random bits as hexadecimal",
         )
-    state.check_batch_length(request.get("operations"))
+    if isinstance(request, dict):  # what else came is told below that it is no request
+        state.check_batch_length(request.get("operations"))
     return Call(wire.from_plain(claims), request_id, wire.from_plain(request), request)
 
 
