@@ -137,7 +137,9 @@ class AssetStateAccessor(StateReader):
 
         As task state's ``update``. Staged, it carries the version that it saw, and finishing the try
         fails with ``ConflictError`` if another one stands by then. What this try has staged itself has no
-        version, so threads of one try must not update one staged key at the same time.
+        version, so threads of one try must not update one staged key at the same time. Raises
+        ``InvalidRequestError`` after an increment or set_max of the key that this try has staged: a fixed
+        value in its place would undo what others write until the try finishes.
         """
         write = flows.update(self._to(commit), key, fn, default, type, retention)
         return run(write, self._transport)

@@ -1,4 +1,4 @@
-"""The operating-system lock of a task instance: whoever holds it knows that no earlier try is alive here."""
+"""The operating-system lock of a task instance, and what it proves of the try before."""
 
 from __future__ import annotations
 

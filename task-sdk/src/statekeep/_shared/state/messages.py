@@ -50,7 +50,7 @@ class Writer(Message):
 
 
 class Start(Message):
-    """Begin a try. ``holds_lock``: the caller holds the instance's operating-system lock, so that whoever
+    """Begin a try. ``holds_lock``: the caller knows, by the instance's operating-system lock, that whoever
     ran before is gone, whatever its lease says. ``supervisor`` is shown to people (``host:pid``)."""
 
     task: TaskAddress
