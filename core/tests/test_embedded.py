@@ -18,7 +18,6 @@ from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import open_store
 from statekeep_core.metastore import task_entries
-from statekeep_core.metastore.clock import Instant
 
 from core.tests.conftest import Client
 
@@ -252,20 +251,21 @@ def test_a_store_has_one_name_however_it_is_linked_to(client: Client, tmp_path: 
     assert sorted(path.name for path in tmp_path.glob("link.db*")) == ["link.db"]
 
 
-def test_an_interrupt_between_begin_and_work_wedges_nothing(
+def test_an_interrupt_as_a_transaction_begins_wedges_nothing(
     client: Client, make_client: Callable[..., Client]
 ) -> None:
-    """As a Ctrl-C would: the clock is what is asked first inside the transaction."""
+    """As a Ctrl-C would: raised when BEGIN has taken effect, before anything else runs."""
     claims = client.start()
-    clock = client.store._clock
+    connection = client.store._connection
 
-    def interrupt() -> Instant:
-        raise KeyboardInterrupt
+    def interrupt(statement: str, _duration: int) -> None:
+        if statement.startswith("BEGIN"):
+            raise KeyboardInterrupt
 
-    client.store._clock = interrupt
+    connection.set_profile(interrupt)
     with pytest.raises(KeyboardInterrupt):
         client.ask(claims, m.Set("k", b"1"))
-    client.store._clock = clock
+    connection.set_profile(None)
     assert client.ask(claims, m.Set("k", b"2")).version == 1
     assert make_client().ask(claims, m.Get("k")).value == b"2"
 
