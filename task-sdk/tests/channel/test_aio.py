@@ -157,7 +157,8 @@ def test_a_cancelled_write_that_was_not_sent_yet_is_never_sent(start_peer: Start
     client = ChannelClient(peer.address)
 
     async def main() -> None:
-        # More than the socket holds, so that what comes after it stays in this process.
+        # The peer reads nothing behind this request, so that what does not fit into the socket stays here.
+        blocking = asyncio.create_task(aget(client, "blocks the reader"))
         filling = asyncio.create_task(client.acall(messages.Set("fill", bytes(8_000_000))))
         old = asyncio.create_task(client.acall(messages.Set("k", b"old")))
         await asyncio.sleep(0)
@@ -165,7 +166,7 @@ def test_a_cancelled_write_that_was_not_sent_yet_is_never_sent(start_peer: Start
             await asyncio.wait_for(old, 0.001)
         client.call(messages.Set("k", b"new"))
         may_read.set()
-        await filling
+        await asyncio.gather(blocking, filling)
         await aget(client, "last")
 
     asyncio.run(main())
