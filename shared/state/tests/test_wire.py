@@ -18,7 +18,9 @@ TASK = m.TaskAddress("dag", "run", "task", 3)
 ASSET = m.AssetAddress("orders", "s3://warehouse/orders")
 GRANT = m.Grant(7, "orders", None, True)
 WRITER = m.Writer("worker-1", TASK, 2)
-ENTRY = m.Entry("k", b'{"a":1}', 5, 7, 1_700_000_000_000_000, 1_800_000_000_000_000, WRITER, True)
+EXTERNAL = m.External("s3://b/o", "object-store-1", "k~g", TASK, 7, b"d" * 32)
+IN_PLACE = m.External("/files/k", "mine.Files", "k", ASSET, 7)
+ENTRY = m.Entry("k", b'{"a":1}', 5, 7, 1_700_000_000_000_000, 1_800_000_000_000_000, WRITER, True, EXTERNAL)
 TRY = m.TryRow(TASK, 2, "failed", 1, 2, 137, "killed", "host:1")
 ASSET_ROW = m.AssetRow(7, "orders", None, True, 3, 1)
 
@@ -28,17 +30,18 @@ ROWS: list[Any] = [
     ASSET,
     GRANT,
     WRITER,
+    EXTERNAL,
     m.Start(TASK, (ASSET,), (ASSET, m.AssetAddress(uri="u")), "host:1", True, True, True, True, 5.5),
-    m.Started(1, "ti", 2, 60.0, (GRANT,), "failed", 1_000, "token"),
+    m.Started(1, "ti", 2, 60.0, (GRANT,), "failed", 1_000, "token", "store"),
     m.Heartbeat(30.0),
     m.LeaseRenewed(30.0, "token"),
     m.Finish(False, 137, "killed"),
     m.Finished("succeeded", 4),
     m.AddGrant(ASSET, True),
-    m.Context(TASK, "ti", 2, (GRANT,), 1_000),
+    m.Context(TASK, "ti", 2, (GRANT,), 1_000, "store", "a.B", ("a.C",)),
     m.Hello(2),
     m.Get("k", 7),
-    m.Set("k", b"1", TASK, 60.0, 5, True, True),
+    m.Set("k", b"1", TASK, 60.0, 5, True, True, EXTERNAL),
     m.Delete("k", ASSET, 5, True),
     m.Clear(TASK, True, True),
     m.Increment("k", b"1", 7, "never", True),
@@ -50,11 +53,22 @@ ROWS: list[Any] = [
     m.ListHistory(7, "k", 10),
     ENTRY,
     m.Absent("k"),
-    m.Written(5, 1),
+    m.Written(5, 1, (IN_PLACE,)),
     m.BatchDone((ENTRY, m.Absent("k"), m.Written(5))),
     m.Entries((ENTRY,), "k"),
-    m.Change("k", 5, "set", 1, b"1", WRITER),
+    m.Change("k", 5, "set", 1, b"1", WRITER, EXTERNAL),
     m.History((m.Change("k", 5, "delete", 1),)),
+    m.DescribeStore(),
+    m.StoreDescription("store", 1_000, 3),
+    m.FetchDisposals(("object-store-1",), (TASK, ASSET), 10, True),
+    m.Disposal(4, EXTERNAL),
+    m.Disposals((m.Disposal(4, EXTERNAL),)),
+    m.AcknowledgeDisposals((4, 5)),
+    m.Condemn(("k~g",), True),
+    m.Condemned(("k~g",)),
+    m.SweepStep("cursor", True),
+    m.Swept(1, 2, 3, "cursor"),
+    m.FindAsset(ASSET),
     m.Rewind(ASSET, "k", 5),
     m.ListTries("dag", "run", "task", 3, 10),
     TRY,

@@ -46,6 +46,31 @@ class Writer(Message):
     try_number: int | None = None
 
 
+# --- values that the store does not hold -----------------------------------------------------------------
+
+
+class External(Message):
+    """Where a value lies that a worker-side backend took, and how a reader knows that it is whole.
+
+    ``reference`` is what the backend's hook returned, ``storage_key`` what that was given as its key: of an
+    immutable backend the user's key, ``~`` and the write's generation; of a plain one the user's key.
+    ``origin`` is the address that it was first written for. ``size_bytes`` is that of the encoded value, and
+    ``digest`` its SHA-256, or 32 bytes in its place that the backend reckons from it; None of a plain one.
+    """
+
+    reference: str
+    backend_id: str
+    storage_key: str
+    origin: TaskAddress | AssetAddress
+    size_bytes: int
+    digest: bytes | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is overwritten in place: without a digest, a history, or a disposal of its own."""
+        return self.digest is None
+
+
 # --- the life of a try -----------------------------------------------------------------------------------
 
 
@@ -76,6 +101,7 @@ class Started(Message):
     previous_status: str | None = None
     max_value_bytes: int = 65_536
     token: str | None = None
+    store_id: str = ""
 
 
 class Heartbeat(Message):
@@ -112,13 +138,19 @@ class AddGrant(Message):
 
 
 class Context(Message):
-    """What a task process may know of its try: the reply to :class:`Hello`. Never a token or credential."""
+    """What a task process may know of its try: the reply to :class:`Hello`. Never a token or credential.
+
+    ``state_backend`` and ``read_backends`` are the class paths of its worker's backends.
+    """
 
     task: TaskAddress
     ti_id: str
     try_number: int
     grants: tuple[Grant, ...] = ()
     max_value_bytes: int = 65_536
+    store_id: str = ""
+    state_backend: str = ""
+    read_backends: tuple[str, ...] = ()
 
 
 class Hello(Message):
@@ -139,7 +171,8 @@ class Get(Message):
 
 class Set(Message):
     """Write one entry. ``retention`` is seconds, ``"never"``, or None for the store's default. At most one
-    of ``if_version`` and ``if_absent``. ``apply_now``: an asset write that is not staged."""
+    of ``if_version`` and ``if_absent``. ``apply_now``: an asset write that is not staged. With ``external``,
+    ``value`` is empty."""
 
     key: str
     value: bytes
@@ -148,6 +181,7 @@ class Set(Message):
     if_version: int | None = None
     if_absent: bool = False
     apply_now: bool = False
+    external: External | None = None
 
 
 class Delete(Message):
@@ -215,6 +249,7 @@ class Entry(Message):
     """One entry. ``version`` and ``updated_at`` are None while the write is staged. Instants are
     microseconds since the Unix epoch, UTC. ``value`` is empty in a list that was asked for without values.
     ``is_relative``: staged, and reckoned from what stands for everybody now, which others may still change.
+    With ``external``, the value lies there and ``value`` is empty.
     """
 
     key: str
@@ -225,6 +260,7 @@ class Entry(Message):
     expires_at: int | None = None
     writer: Writer | None = None
     is_relative: bool = False
+    external: External | None = None
 
 
 class Absent(Message):
@@ -235,10 +271,12 @@ class Absent(Message):
 
 class Written(Message):
     """The write is applied under this version, or staged (None). For a delete or a clear, ``version`` is
-    None and ``removed`` counts the entries that are gone."""
+    None and ``removed`` counts the entries that are gone. ``left``: the objects of plain backends that no
+    record names any more by this write, for the caller to delete."""
 
     version: int | None = None
     removed: int = 0
+    left: tuple[External, ...] = ()
 
 
 class BatchDone(Message):
@@ -256,7 +294,8 @@ class Entries(Message):
 
 class Change(Message):
     """One row of an asset's history. ``change`` is set, delete, clear, rewind or sweep; ``value`` is None
-    unless the change left one."""
+    unless the change left one here, and ``external`` unless it left one there. A plain backend keeps no
+    earlier values, so a set through one has neither."""
 
     key: str
     version: int
@@ -264,10 +303,93 @@ class Change(Message):
     changed_at: int
     value: bytes | None = None
     writer: Writer | None = None
+    external: External | None = None
 
 
 class History(Message):
     changes: tuple[Change, ...]
+
+
+# --- objects that nothing names, for whoever has the credentials to delete them -----------------------------
+
+
+class DescribeStore(Message):
+    """Asked by a worker or a person. Answered by :class:`StoreDescription`."""
+
+
+class StoreDescription(Message):
+    """``plain_objects_left``: how many objects of plain backends lost their record to an expiry or a clean-up
+    of the store, which cannot delete them."""
+
+    store_id: str
+    max_value_bytes: int
+    plain_objects_left: int = 0
+
+
+class FetchDisposals(Message):
+    """Lease objects of immutable backends that no record names and that are due, oldest first, for 5 minutes.
+
+    ``origins`` narrows them down; none: all. With ``dry_run`` nothing is leased. Answered by
+    :class:`Disposals`.
+    """
+
+    backend_ids: tuple[str, ...]
+    origins: tuple[TaskAddress | AssetAddress, ...] = ()
+    limit: int = 1000
+    dry_run: bool = False
+
+
+class Disposal(Message):
+    """An object to delete, and the number under which that is acknowledged."""
+
+    object_id: int
+    external: External
+
+
+class Disposals(Message):
+    disposals: tuple[Disposal, ...]
+
+
+class AcknowledgeDisposals(Message):
+    """These are deleted, or were gone already. Acknowledging twice is fine."""
+
+    object_ids: tuple[int, ...]
+
+
+class Condemn(Message):
+    """Of objects that a listing has shown, record those that the store does not know as condemned.
+
+    A write that names one is refused from then on, so that it may be deleted. With ``dry_run`` nothing is
+    recorded. Answered by :class:`Condemned`.
+    """
+
+    storage_keys: tuple[str, ...]
+    dry_run: bool = False
+
+
+class Condemned(Message):
+    """The storage keys that nothing names and nothing will."""
+
+    storage_keys: tuple[str, ...]
+
+
+class SweepStep(Message):
+    """Remove one batch of what has expired or lost its owner; ``cursor`` is that of the step before.
+
+    With ``dry_run`` nothing is removed, but counted. Answered by :class:`Swept`.
+    """
+
+    cursor: str | None = None
+    dry_run: bool = False
+
+
+class Swept(Message):
+    """How much one step removed; ``cursor`` continues (None: that was all)."""
+
+    task_entries: int = 0
+    asset_entries: int = 0
+    requests: int = 0
+    cursor: str | None = None
 
 
 # --- for people, outside any try -------------------------------------------------------------------------
@@ -311,6 +433,12 @@ class Tries(Message):
 class ListAssets(Message):
     include_inactive: bool = False
     limit: int = 1000
+
+
+class FindAsset(Message):
+    """One active asset by name or uri. Answered by :class:`AssetRow`."""
+
+    asset: AssetAddress
 
 
 class AssetRow(Message):
