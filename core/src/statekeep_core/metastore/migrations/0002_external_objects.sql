@@ -5,7 +5,7 @@
 -- in place, by its reference. `records` counts the rows of the four tables below that name it, which triggers
 -- keep, so that no statement that removes rows can forget one. When it falls to 0, `due_at` is set to 0 by
 -- the trigger and to an instant before the commit: from then on the object may be deleted. One that was once
--- leased for that (`leased_until`) may be gone, and is never named again.
+-- leased for that (`leased_until`) may be gone, and is never named again; `due_at` is then the same instant.
 CREATE TABLE external_objects (
     object_id INTEGER PRIMARY KEY AUTOINCREMENT,
     backend_id TEXT NOT NULL,
@@ -20,13 +20,22 @@ CREATE TABLE external_objects (
 ) STRICT;
 CREATE UNIQUE INDEX external_objects_by_storage_key ON external_objects (storage_key) WHERE digest IS NOT NULL;
 CREATE UNIQUE INDEX external_objects_in_place ON external_objects (backend_id, reference) WHERE digest IS NULL;
-CREATE INDEX external_objects_due ON external_objects (due_at) WHERE due_at IS NOT NULL;
+-- None of these holds a row that a record names. What was just leased falls due again when its lease is over.
+CREATE INDEX external_objects_unsettled ON external_objects (due_at) WHERE due_at = 0;
+CREATE INDEX external_objects_due ON external_objects (backend_id, due_at)
+    WHERE due_at > 0 AND digest IS NOT NULL;
+CREATE INDEX external_objects_due_by_origin ON external_objects (origin, backend_id, due_at)
+    WHERE due_at > 0 AND digest IS NOT NULL;
+CREATE INDEX external_objects_left ON external_objects (object_id) WHERE due_at > 0 AND digest IS NULL;
 
 -- Storage keys of objects that an orphan sweep found and may have deleted: no commit names one any more.
 CREATE TABLE condemned_objects (
     storage_key TEXT PRIMARY KEY,
     condemned_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX condemned_objects_by_age ON condemned_objects (condemned_at);
+-- For how long condemned storage keys matter.
+CREATE INDEX running_tries ON tries (started_at) WHERE status = 'running';
 
 ALTER TABLE task_entries ADD COLUMN object_id INTEGER CHECK (object_id IS NULL OR value = x'');
 ALTER TABLE asset_entries ADD COLUMN object_id INTEGER CHECK (object_id IS NULL OR value = x'');
