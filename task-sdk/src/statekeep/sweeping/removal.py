@@ -1,0 +1,73 @@
+"""Deletes objects through a backend: many at once where it can, singly where one of them is in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._shared.state.messages import TaskAddress
+from .._shared.state.scope import AssetScope, TaskScope
+from .report import problem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._shared.state.backend import BaseStateBackend
+    from .._shared.state.messages import AssetAddress
+    from .._shared.state.scope import StateScope
+
+    Origin = tuple[StateScope, str]
+
+# After so many in a row it is not the objects: the backend itself is out of order.
+_FAILURES_IN_A_ROW = 3
+
+
+class Removal(NamedTuple):
+    """For each object in turn, whether it is gone; and what the first that is not met."""
+
+    are_gone: tuple[bool, ...]
+    problem: str | None = None
+
+
+def scope_of(address: TaskAddress | AssetAddress) -> StateScope:
+    """Return the scope that a backend knows an address by."""
+    if isinstance(address, TaskAddress):
+        return TaskScope(*address)
+    return AssetScope(name=address.name, uri=address.uri)
+
+
+def remove(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
+    """Delete the objects of the origins (scope, storage key); one that is absent already counts as gone.
+
+    Raises nothing that the backend raises. What is not said to be gone may be gone all the same.
+    """
+    delete_objects = getattr(backend, "delete_objects", None)
+    if delete_objects is None:
+        return _remove_singly(backend, origins)
+    try:
+        delete_objects(list(origins))
+    # A backend is somebody else's code. Whatever it raises, the objects of the others are to go.
+    except Exception as error:
+        if getattr(error, "retryable", False):  # it does not answer, and waiting once is enough
+            return Removal((False,) * len(origins), problem_of(error))
+        return _remove_singly(backend, origins)
+    return Removal((True,) * len(origins))
+
+
+def _remove_singly(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
+    are_gone: list[bool] = []
+    problem: str | None = None
+    failures_in_a_row = 0
+    for scope, storage_key in origins:
+        try:
+            backend.delete(scope, storage_key)
+        except Exception as error:  # as above
+            problem = problem or problem_of(error)
+            failures_in_a_row += 1
+            are_gone.append(False)
+            if failures_in_a_row == _FAILURES_IN_A_ROW or getattr(error, "retryable", False):
+                break
+        else:
+            failures_in_a_row = 0
+            are_gone.append(True)
+    left = len(origins) - len(are_gone)
+    return Removal((*are_gone, *(False,) * left), problem)

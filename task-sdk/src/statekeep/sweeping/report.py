@@ -1,0 +1,76 @@
+"""What a sweep did and what it could not do, as facts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .._shared.state.errors import StatekeepError
+
+_LONGEST_SAYING_CHARACTERS = 300
+
+
+class Failure(NamedTuple):
+    """Something that was not done, and why. A later sweep tries again."""
+
+    what: str
+    problem: str
+
+
+class Removed(NamedTuple):
+    """The objects that one backend removed (on a dry run: would remove), and their size."""
+
+    backend_id: str
+    objects: int
+    size_bytes: int
+
+
+class Expired(NamedTuple):
+    """What the store itself removed. ``is_complete``: it was not stopped before the end."""
+
+    task_entries: int = 0
+    asset_entries: int = 0
+    requests: int = 0
+    is_complete: bool = True
+
+
+class Disposed(NamedTuple):
+    """Replaced and deleted values' objects; the sizes are those of the values.
+
+    ``is_complete``: nothing that was due is left, except for what ``failures`` say. On a dry run it tells
+    whether all that is due was counted.
+    """
+
+    removed: tuple[Removed, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    is_complete: bool = True
+
+
+class CleanedUp(NamedTuple):
+    """The backends whose own clean-up ran, by id."""
+
+    backend_ids: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class Orphans(NamedTuple):
+    """Objects that no record ever named, or none any more; the sizes are those of the objects.
+
+    Of those ``listed``, ``too_young`` were left because of the grace period and ``not_understood`` because
+    it is not clear whose they are. When a listing failed, nothing was removed.
+    """
+
+    listed: int = 0
+    too_young: int = 0
+    not_understood: int = 0
+    removed: tuple[Removed, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    is_complete: bool = True
+
+
+def problem_of(error: Exception) -> str:
+    """Return what an error says, in one line; of one that is not Statekeep's own also its type."""
+    first_line = str(error).strip().partition("\n")[0][:_LONGEST_SAYING_CHARACTERS]
+    # An error of another vendored copy is no instance of this one's class, and speaks as well.
+    if isinstance(error, StatekeepError) or (hasattr(error, "code") and hasattr(error, "facts")):
+        return first_line
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
