@@ -13,6 +13,7 @@ from . import __version__, config, retention
 from ._shared.state import wire
 from ._shared.state.errors import InternalFaultError, StatekeepError, StoreUnusableError
 from .execution_api import service
+from .metastore import objects
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
 from .metastore.migrate import is_current, migrate, migrations
@@ -31,6 +32,7 @@ _GROUP_CALLS = 256
 _GROUP_SECONDS = 0.050
 # Whoever closes the store waits for no more of a sweep than this.
 _SWEEP_SECONDS = 1.0
+_WRITING = "BEGIN IMMEDIATE"
 
 Call = tuple["Plain", str, "Plain"]
 
@@ -132,7 +134,7 @@ class EmbeddedStore:
 
     def transact(self, operation: Callable[[Work], Any]) -> Any:
         """Run an operation in a write transaction of its own and return its result after the commit."""
-        with translated(self.path), self._lock.held(), self._transaction("BEGIN IMMEDIATE") as work:
+        with translated(self.path), self._lock.held(), self._transaction(_WRITING) as work:
             return operation(work)
 
     def _sweep_when_due(self) -> None:
@@ -164,7 +166,7 @@ class EmbeddedStore:
         if all(isinstance(call, StatekeepError) or service.is_read(call) for call in calls):
             with self._transaction("BEGIN") as work:
                 return [self._answer(work, call) for call in calls]
-        with self._lock.held(), self._transaction("BEGIN IMMEDIATE") as work:
+        with self._lock.held(), self._transaction(_WRITING) as work:
             stop_at = time.monotonic() + _GROUP_SECONDS
             replies = [self._answer(work, calls[0])]
             for call in calls[1:]:
@@ -183,7 +185,10 @@ class EmbeddedStore:
             )
         try:
             self._connection.execute(begin)
-            yield Work(Transaction(self._connection, self._clock()), self.policy)
+            work = Work(Transaction(self._connection, self._clock()), self.policy)
+            yield work
+            if begin == _WRITING:
+                objects.settle(work.tx)
             self._connection.execute("COMMIT")
         except BaseException:
             if not self._connection.get_autocommit():

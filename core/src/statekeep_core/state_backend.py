@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import retention
 from ._shared.state import messages as m
 from ._shared.state.backend import BaseStateBackend
-from ._shared.state.errors import InvalidRequestError, NotFoundError
+from ._shared.state.errors import BackendMismatchError, InvalidRequestError, NotFoundError
 from ._shared.state.rules import check_scope
 from ._shared.state.scope import TaskScope
 from .execution_api import state
@@ -32,7 +32,7 @@ class MetastoreStateBackend(BaseStateBackend):
     blocking ones in a thread. The store must not be used by anybody else meanwhile, and is not closed.
     Methods raise what the store refuses: :class:`AssetInactiveError` for a write to an inactive asset,
     :class:`NotFoundError` for an asset that does not exist, :class:`ValueTooLargeError`; nothing is changed
-    then.
+    then. What lies in a worker's backend is :class:`BackendMismatchError`: its credentials are not here.
     """
 
     def __init__(self, store: Store, principal: str = "operator:state-backend") -> None:
@@ -48,7 +48,11 @@ class MetastoreStateBackend(BaseStateBackend):
             if isinstance(target, m.TaskAddress):
                 return None  # a task that nothing was ever written for
             raise
-        return entry.value.decode() if isinstance(entry, m.Entry) else None
+        if not isinstance(entry, m.Entry):
+            return None
+        if entry.external is not None:
+            raise BackendMismatchError(scope=str(scope), key=key, backend_id=entry.external.backend_id)
+        return str(entry.value, "utf-8")
 
     def set(self, scope: StateScope, key: str, value: str) -> None:
         request = m.Set(key, _encoded(value), _target(scope))

@@ -1,7 +1,7 @@
 """The newest changes of each key, with who made them."""
 
 import pytest
-from statekeep_core._shared.state.messages import Writer
+from statekeep_core._shared.state.messages import Change, Writer
 from statekeep_core.metastore import asset_history
 from statekeep_core.metastore.stamp import SWEEP, Stamp
 from statekeep_core.metastore.transaction import Transaction
@@ -24,8 +24,8 @@ def test_changes_come_newest_first_with_their_writers(
     second = add(tx, asset_id, "other", None, SWEEP)
     changes = asset_history.newest(tx, asset_id, None, 10)
     assert changes == (
-        ("other", second, "delete", NOW_US + 1_000_000, None, Writer("sweep")),
-        ("k", first, "set", NOW_US, b"1", Writer("try:ti-1:1", TASK, 1)),
+        Change("other", second, "delete", NOW_US + 1_000_000, None, Writer("sweep")),
+        Change("k", first, "set", NOW_US, b"1", Writer("try:ti-1:1", TASK, 1)),
     )
     assert asset_history.newest(tx, asset_id, "k", 10) == changes[1:]
     assert asset_history.newest(tx, asset_id, None, 1) == changes[:1]
@@ -49,6 +49,6 @@ def test_fewer_versions_are_kept_from_the_next_change_on(tx: Transaction, asset_
 
 def test_a_kept_value_is_found_by_its_version(tx: Transaction, asset_id: int) -> None:
     written, deleted = (add(tx, asset_id, "k", value, SWEEP) for value in (b"0", None))
-    assert asset_history.value_at(tx, asset_id, "k", written) == ("set", b"0")
-    assert asset_history.value_at(tx, asset_id, "k", deleted) == ("delete", None)
-    assert asset_history.value_at(tx, asset_id, "other", written) is None
+    assert asset_history.content_at(tx, asset_id, "k", written) == ("set", b"0")
+    assert asset_history.content_at(tx, asset_id, "k", deleted) == ("delete", None)
+    assert asset_history.content_at(tx, asset_id, "other", written) is None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.messages import Entry
     from statekeep_core.metastore.expiry import Retention
     from statekeep_core.metastore.key_range import KeyRange
+    from statekeep_core.metastore.objects import Content
     from statekeep_core.metastore.operation import Operation
 
 
@@ -34,7 +35,8 @@ class State(ABC):
     def combine(self, operation: Operation) -> Entry:
         """Do an increment or a set_max, and return the entry that comes of it.
 
-        Raises :class:`InvalidValueError` when the operand and what stands do not go together.
+        Raises :class:`InvalidValueError` when the operand and what stands do not go together, and
+        :class:`UnsupportedError` when what stands lies in a worker's backend.
         """
 
 
@@ -42,7 +44,7 @@ class AppliedState(State):
     """State whose writes everybody sees at once. What is left to subclasses is one statement or two."""
 
     @abstractmethod
-    def put(self, key: str, value: bytes, retention: Retention) -> int:
+    def put(self, key: str, content: Content, retention: Retention) -> int:
         """Write an entry and return its version."""
 
     @abstractmethod

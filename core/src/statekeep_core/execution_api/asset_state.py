@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statekeep_core._shared.state.messages import Written
+from statekeep_core._shared.state.errors import UnsupportedError
+from statekeep_core._shared.state.messages import External, Written
 from statekeep_core.metastore import asset_entries, staging
 from statekeep_core.metastore.expiry import expires_at
 from statekeep_core.metastore.replay import Replay
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from statekeep_core.metastore.asset_entries import Ledger
     from statekeep_core.metastore.expiry import Retention
     from statekeep_core.metastore.key_range import KeyRange
+    from statekeep_core.metastore.objects import Content
     from statekeep_core.metastore.operation import Operation
     from statekeep_core.metastore.staging import TryKey
     from statekeep_core.metastore.transaction import Transaction
@@ -34,9 +36,9 @@ class AssetState(AppliedState):
     def page(self, keys: KeyRange, limit: int, *, with_values: bool) -> list[Entry]:
         return asset_entries.page(self._tx, self._ledger.asset_id, keys, limit, with_values=with_values)
 
-    def put(self, key: str, value: bytes, retention: Retention) -> int:
+    def put(self, key: str, content: Content, retention: Retention) -> int:
         expiry = expires_at(retention, self._tx.now.wall_us)
-        return asset_entries.put(self._tx, self._ledger, key, value, expiry)
+        return asset_entries.put(self._tx, self._ledger, key, content, expiry)
 
     def remove(self, key: str) -> int:
         if self.entry(key) is None:
@@ -70,6 +72,11 @@ class StagedAssetState(State):
         return staging.page(self._tx, self._of_try, self._asset_id, keys, limit, with_values=with_values)
 
     def write(self, operation: Operation) -> Written:
+        if isinstance(operation.value, External) and operation.value.is_plain:
+            raise UnsupportedError(
+                what=f"staging a write of {operation.key!r} through a plain backend",
+                problem="it overwrites in place, at once; send it to be applied at once, too",
+            )
         removed = 0
         if operation.key is None:
             removed = staging.count(self._tx, self._of_try, self._asset_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state.errors import InvalidRequestError, NotFoundError
+from statekeep_core._shared.state.errors import InvalidRequestError, NotFoundError, UnsupportedError
 from statekeep_core._shared.state.rules import check_asset, check_key
 from statekeep_core.metastore import asset_entries, asset_history, assets, audit_log, try_rows
 from statekeep_core.metastore.asset_entries import Ledger
@@ -26,23 +26,28 @@ def rewind(work: Work, caller: OperatorCaller, request: m.Rewind) -> m.Written:
     """Set an asset's entry to the value that a kept version had, under a new version.
 
     Raises :class:`NotFoundError` when the version is not kept, :class:`InvalidRequestError` when it is one
-    that left no value.
+    that left no value, and :class:`UnsupportedError` when a plain backend has overwritten the value since.
     """
     check_key(request.key)
     asset = targets.resolve(work, caller, request.target, targets.REMOVE)
     if isinstance(asset, Tenure):
         raise _refused("rewind", "is for assets only, task state keeps no history", "name an asset")
-    kept = asset_history.value_at(work.tx, asset.asset_id, request.key, request.version)
+    kept = asset_history.content_at(work.tx, asset.asset_id, request.key, request.version)
     if kept is None:
         raise NotFoundError(
             what=f"version {request.version} of {request.key!r} in the history of {asset.label}"
         )
-    change, value = kept
-    if value is None:
+    change, content = kept
+    if content is None and change in ("set", "rewind"):
+        raise UnsupportedError(
+            what=f"rewinding {request.key!r} to version {request.version}",
+            problem="its value went to a plain backend, which keeps no earlier ones",
+        )
+    if content is None:
         problem = f"is a {change}, which left no value"
         raise _refused(f"version {request.version} of {request.key!r}", problem, "delete the key instead")
     ledger = Ledger(asset.asset_id, stamp_of(caller), work.policy.asset_history_versions)
-    return m.Written(asset_entries.put(work.tx, ledger, request.key, value, None, "rewind"))
+    return m.Written(asset_entries.put(work.tx, ledger, request.key, content, None, "rewind"))
 
 
 def list_tries(work: Work, _: OperatorCaller, request: m.ListTries) -> m.Tries:
@@ -55,6 +60,14 @@ def list_assets(work: Work, _: OperatorCaller, request: m.ListAssets) -> m.Asset
     """Return assets in the order of their names; those that are out of use on request."""
     found = assets.rows(work.tx, _limit(request.limit), include_inactive=request.include_inactive)
     return m.Assets(found)
+
+
+def find_asset(work: Work, _: OperatorCaller, request: m.FindAsset) -> m.AssetRow:
+    """Return one active asset by its name or uri.
+
+    Raises :class:`NotFoundError`, and :class:`AssetInactiveError` when only a deactivated one has it.
+    """
+    return assets.row(work.tx, targets.named_asset(work.tx, request.asset).asset_id)
 
 
 def deactivate(work: Work, caller: OperatorCaller, request: m.Deactivate) -> m.Done:
@@ -102,6 +115,7 @@ def _refused(what: str, problem: str, remedy: str) -> InvalidRequestError:
 HANDLERS: dict[type, Callable[[Work, Any, Any], Any]] = {
     m.Rewind: rewind,
     m.ListTries: list_tries,
+    m.FindAsset: find_asset,
     m.ListAssets: list_assets,
     m.Deactivate: deactivate,
     m.Restore: restore,

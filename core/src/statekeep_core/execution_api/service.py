@@ -29,7 +29,7 @@ _OF_A_TRY: dict[type, Callable[[Work, TryCaller, Any], Any]] = {
 # What only people ask.
 _OF_AN_OPERATOR: dict[type, Callable[[Work, Any, Any], Any]] = {**operators.HANDLERS}
 
-_READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets)
+_READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets, m.FindAsset)
 _UNCONDITIONAL = (m.Set, m.Delete, m.Clear)
 
 
@@ -101,10 +101,13 @@ def _dispatch(work: Work, call: Call) -> Any:
 def _must_not_repeat(request: Any) -> bool:
     """Return whether repeating the request could change more than doing it once.
 
-    A blind write of task state needs no record: it has one writer, which sends its writes in order.
+    A blind write of task state needs no record: it has one writer, which sends its writes in order. One that
+    names an object does: the object may have been replaced and deleted by the time of the repetition.
     """
     if isinstance(request, (*_READS, m.Heartbeat)):
         return False
+    if getattr(request, "external", None) is not None:
+        return True
     if isinstance(request, _UNCONDITIONAL) and request.target is None:
         return getattr(request, "if_version", None) is not None or getattr(request, "if_absent", False)
     return True

@@ -15,14 +15,14 @@ from statekeep_core._shared.state.errors import (
 from statekeep_core._shared.state.retention import check_wire
 from statekeep_core._shared.state.rules import check_key
 from statekeep_core._shared.state.values import check_encoded
-from statekeep_core.metastore import asset_history, staging, tries
+from statekeep_core.metastore import asset_history, objects, staging, tries
 from statekeep_core.metastore.asset_entries import Ledger
 from statekeep_core.metastore.key_range import KeyRange
 from statekeep_core.metastore.operation import Operation
 from statekeep_core.metastore.stamp import Stamp
 from statekeep_core.metastore.task_entries import Tenure
 
-from . import targets
+from . import external, targets
 from .asset_state import AssetState, StagedAssetState
 from .caller import TryCaller
 from .task_state import TaskState
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from .applied_state import State
     from .caller import Caller
-    from .targets import Access
+    from .targets import Access, Resolved
 
 MAX_BATCH_OPERATIONS = 1_000
 MAX_PAGE_ROWS = 1_000
@@ -63,12 +63,23 @@ def set_(work: Work, caller: Caller, request: m.Set) -> m.Written:
             problem="has both if_version and if_absent, which cannot both hold",
             remedy="give at most one of them",
         )
-    _check_value(work, request.key, request.value)
+    if request.external is None:
+        _check_value(work, request.key, request.value)
+    else:
+        external.check(request, request.external)
     check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
+    resolved = targets.resolve(work, caller, request.target, targets.WRITE)
+    if request.external is not None:
+        external.check_origin(request, request.external, resolved)
     operation = Operation(
-        request.key, "set", request.value, request.retention, request.if_version, request.if_absent
+        request.key,
+        "set",
+        request.value if request.external is None else request.external,
+        request.retention,
+        request.if_version,
+        request.if_absent,
     )
-    return _open(work, caller, request, targets.WRITE, request.key).write(operation)
+    return _state_of(work, caller, request, targets.WRITE, resolved, request.key).write(operation)
 
 
 def delete(work: Work, caller: Caller, request: m.Delete) -> m.Written:
@@ -124,7 +135,7 @@ def _check_size(work: Work, key: str, size_bytes: int) -> None:
             what=f"value for {key!r}",
             size_bytes=size_bytes,
             limit_bytes=work.policy.max_value_bytes,
-            remedy="raise [state_store] max_value_bytes, or keep it elsewhere and store where it is",
+            remedy="set [workers] state_backend to keep large values on the worker",
         )
 
 
@@ -143,6 +154,10 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
         except StatekeepError as error:
             raise error_from(error.code, {**error.facts, "operation_number": number}) from None
     _check_read_bytes(replies)
+    left = objects.take_left(work.tx)
+    if left:  # by which of the operations is nobody's question, so that the last write says it
+        last = max(place for place, reply in enumerate(replies) if isinstance(reply, m.Written))
+        replies[last] = replies[last]._replace(left=left)
     return m.BatchDone(tuple(replies))
 
 
@@ -188,7 +203,7 @@ def _fitting(entries: list[m.Entry]) -> list[m.Entry]:
     """Return as many of the entries as fit into a page; the first always does."""
     total_bytes = 0
     for index, entry in enumerate(entries):
-        total_bytes += len(entry.value)
+        total_bytes += objects.room_bytes(objects.entry_content(entry))
         if index and total_bytes > MAX_PAGE_BYTES:
             return entries[:index]
     return entries
@@ -211,12 +226,31 @@ def list_history(work: Work, caller: Caller, request: m.ListHistory) -> m.Histor
     return m.History(asset_history.newest(work.tx, resolved.asset_id, request.key, limit))
 
 
+def _alone(
+    write: Callable[[Work, Caller, Any], m.Written],
+) -> Callable[[Work, Caller, Any], m.Written]:
+    """Return the write with what it leaves behind in plain backends, for the caller to delete."""
+
+    def written(work: Work, caller: Caller, request: Any) -> m.Written:
+        reply = write(work, caller, request)
+        left = objects.take_left(work.tx)
+        return reply._replace(left=left) if left else reply
+
+    return written
+
+
 # --- from a target to its state --------------------------------------------------------------------------
 
 
 def _open(work: Work, caller: Caller, request: Any, access: Access, key: str | None = None) -> State:
     """Return the state under the request's target as this caller reads it, or writes it."""
     resolved = targets.resolve(work, caller, request.target, access)
+    return _state_of(work, caller, request, access, resolved, key)
+
+
+def _state_of(
+    work: Work, caller: Caller, request: Any, access: Access, resolved: Resolved, key: str | None
+) -> State:
     tx = work.tx
     if isinstance(resolved, Tenure):
         return TaskState(tx, resolved, stamp_of(caller))
@@ -252,6 +286,9 @@ _SINGLE: dict[type, Callable[[Work, Caller, Any], Any]] = {
 }
 HANDLERS: dict[type, Callable[[Work, Caller, Any], Any]] = {
     **_SINGLE,
+    m.Set: _alone(set_),
+    m.Delete: _alone(delete),
+    m.Clear: _alone(clear),
     m.Batch: batch,
     m.ListEntries: list_entries,
     m.ListHistory: list_history,

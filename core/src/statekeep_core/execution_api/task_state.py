@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.messages import Entry
     from statekeep_core.metastore.expiry import Retention
     from statekeep_core.metastore.key_range import KeyRange
+    from statekeep_core.metastore.objects import Content
     from statekeep_core.metastore.stamp import Stamp
     from statekeep_core.metastore.task_entries import Tenure
     from statekeep_core.metastore.transaction import Transaction
@@ -33,9 +34,9 @@ class TaskState(AppliedState):
     def page(self, keys: KeyRange, limit: int, *, with_values: bool) -> list[Entry]:
         return task_entries.page(self._tx, self._tenure, keys, limit, with_values=with_values)
 
-    def put(self, key: str, value: bytes, retention: Retention) -> int:
+    def put(self, key: str, content: Content, retention: Retention) -> int:
         expiry = Expiry(expires_at(retention, self._tx.now.wall_us), by_default=retention is None)
-        return task_entries.put(self._tx, self._tenure.instance_id, key, value, expiry, self._stamp)
+        return task_entries.put(self._tx, self._tenure.instance_id, key, content, expiry, self._stamp)
 
     def remove(self, key: str) -> int:
         return task_entries.delete(self._tx, self._tenure, key)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.messages import Entry
 
-from . import asset_history
+from . import asset_history, objects
 
 if TYPE_CHECKING:
     from .key_range import KeyRange
+    from .objects import Content
     from .stamp import Stamp
     from .transaction import Row, Transaction
 
@@ -23,22 +24,22 @@ class Ledger(NamedTuple):
 
 
 _SELECT = (
-    "SELECT {}, e.key, e.version, length(e.value), e.updated_at, e.expires_at, e.writer_principal,"
-    " e.writer_try_number, i.dag_id, i.run_id, i.task_id, i.map_index FROM asset_entries e"
-    " LEFT JOIN task_instances i ON i.instance_id = e.writer_instance_id"
+    "SELECT {}, e.key, e.version, ifnull(size_bytes, length(e.value)), e.updated_at, e.expires_at,"
+    " e.writer_principal, e.writer_try_number, i.dag_id, i.run_id, i.task_id, i.map_index, {}"
+    " FROM asset_entries e LEFT JOIN task_instances i ON i.instance_id = e.writer_instance_id" + objects.JOIN
 )
 _LIVE = " WHERE asset_id = ? AND (expires_at IS NULL OR expires_at > ?)"
 _COUNT = "SELECT count(*) FROM asset_entries"
 _KEYS = "SELECT key FROM asset_entries"
-_WITH_VALUE = _SELECT.format("e.value") + _LIVE
-_WITHOUT_VALUE = _SELECT.format("x''") + _LIVE
+_WITH_VALUE = _SELECT.format("e.value", objects.COLUMNS) + _LIVE
+_WITHOUT_VALUE = _SELECT.format("x''", "NULL") + _LIVE
 
 
 def _entry(row: Row) -> Entry:
-    value, key, version, size_bytes, updated_at, expires_at, *writer = row
-    return Entry(
-        key, value, version, size_bytes, updated_at, expires_at, asset_history.writer_of(tuple(writer))
-    )
+    value, key, version, size_bytes, updated_at, expires_at = row[:6]
+    writer = asset_history.writer_of(row[6:12])
+    external = None if row[12] is None else objects.external_of(row[12:])
+    return Entry(key, value, version, size_bytes, updated_at, expires_at, writer, external=external)
 
 
 def get(tx: Transaction, asset_id: int, key: str) -> Entry | None:
@@ -48,20 +49,22 @@ def get(tx: Transaction, asset_id: int, key: str) -> Entry | None:
 
 
 def put(
-    tx: Transaction, ledger: Ledger, key: str, value: bytes, expires_at: int | None, change: str = "set"
+    tx: Transaction, ledger: Ledger, key: str, content: Content, expires_at: int | None, change: str = "set"
 ) -> int:
-    """Write an entry over whatever was there, and return its version."""
+    """Write an entry over whatever was there, and return its version. Raises what naming an object raises."""
+    value, object_id = objects.wire_fields(content)[0], objects.number_of(tx, content)
     version = tx.draw_version()
     tx.run(
-        "INSERT INTO asset_entries (asset_id, key, value, version, updated_at, expires_at, writer_principal,"
-        " writer_instance_id, writer_try_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (asset_id, key) DO UPDATE SET value = excluded.value, version = excluded.version,"
+        "INSERT INTO asset_entries (asset_id, key, value, object_id, version, updated_at, expires_at,"
+        " writer_principal, writer_instance_id, writer_try_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (asset_id, key) DO UPDATE SET value = excluded.value, object_id = excluded.object_id,"
+        " version = excluded.version,"
         " updated_at = excluded.updated_at, expires_at = excluded.expires_at,"
         " writer_principal = excluded.writer_principal, writer_instance_id = excluded.writer_instance_id,"
         " writer_try_number = excluded.writer_try_number",
-        (ledger.asset_id, key, value, version, tx.now.wall_us, expires_at, *ledger.stamp),
+        (ledger.asset_id, key, value, object_id, version, tx.now.wall_us, expires_at, *ledger.stamp),
     )
-    asset_history.add(tx, ledger.asset_id, key, version, change, value, ledger.stamp, ledger.keep_versions)
+    asset_history.add(tx, ledger.asset_id, key, version, change, content, ledger.stamp, ledger.keep_versions)
     return version
 
 

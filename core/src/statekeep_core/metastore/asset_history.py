@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statekeep_core._shared.state.messages import Change, TaskAddress, Writer
+from statekeep_core._shared.state.messages import Change, External, TaskAddress, Writer
+
+from . import objects
 
 if TYPE_CHECKING:
+    from .objects import Content
     from .stamp import Stamp
     from .transaction import Row, Transaction
 
@@ -17,15 +20,20 @@ def add(
     key: str,
     version: int,
     change: str,
-    value: bytes | None,
+    content: Content | None,
     stamp: Stamp,
     keep_versions: int,
 ) -> None:
-    """Add a row for a change, and forget the key's rows beyond the ``keep_versions`` newest."""
+    """Add a row for a change, and forget the key's rows beyond the ``keep_versions`` newest.
+
+    What lies in a plain backend is left out: the next set overwrites it in place.
+    """
+    kept = None if isinstance(content, External) and content.is_plain else content
+    value = kept if isinstance(kept, bytes) else None
     tx.run(
-        "INSERT INTO asset_history (asset_id, key, version, change, value, changed_at, writer_principal,"
-        " writer_instance_id, writer_try_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (asset_id, key, version, change, value, tx.now.wall_us, *stamp),
+        "INSERT INTO asset_history (asset_id, key, version, change, value, object_id, changed_at,"
+        " writer_principal, writer_instance_id, writer_try_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (asset_id, key, version, change, value, objects.number_of(tx, kept), tx.now.wall_us, *stamp),
     )
     tx.run(
         "DELETE FROM asset_history WHERE asset_id = ? AND key = ? AND version <= (SELECT version"
@@ -36,8 +44,9 @@ def add(
 
 _SELECT = (
     "SELECT h.key, h.version, h.change, h.changed_at, h.value, h.writer_principal, h.writer_try_number,"
-    " i.dag_id, i.run_id, i.task_id, i.map_index FROM asset_history h"
-    " LEFT JOIN task_instances i ON i.instance_id = h.writer_instance_id WHERE h.asset_id = ?"
+    f" i.dag_id, i.run_id, i.task_id, i.map_index, {objects.COLUMNS} FROM asset_history h"
+    f" LEFT JOIN task_instances i ON i.instance_id = h.writer_instance_id{objects.JOIN}"
+    " WHERE h.asset_id = ?"
 )
 _NEWEST_FIRST = " ORDER BY h.version DESC LIMIT ?"
 
@@ -48,16 +57,22 @@ def newest(tx: Transaction, asset_id: int, key: str | None, limit: int) -> tuple
         rows = tx.rows(_SELECT + _NEWEST_FIRST, (asset_id, limit))
     else:
         rows = tx.rows(_SELECT + " AND h.key = ?" + _NEWEST_FIRST, (asset_id, key, limit))
-    return tuple(Change(row[0], row[1], row[2], row[3], row[4], writer_of(row[5:])) for row in rows)
+    return tuple(_change(row) for row in rows)
 
 
-def value_at(tx: Transaction, asset_id: int, key: str, version: int) -> tuple[str, bytes | None] | None:
-    """Return the change that has this version and the value that it left; None when it is not kept."""
+def _change(row: Row) -> Change:
+    external = None if row[11] is None else objects.external_of(row[11:])
+    return Change(row[0], row[1], row[2], row[3], row[4], writer_of(row[5:11]), external)
+
+
+def content_at(tx: Transaction, asset_id: int, key: str, version: int) -> tuple[str, Content | None] | None:
+    """Return the change that has this version and what it left; None when it is not kept."""
     row = tx.row(
-        "SELECT change, value FROM asset_history WHERE asset_id = ? AND key = ? AND version = ?",
+        f"SELECT change, value, {objects.COLUMNS} FROM asset_history{objects.JOIN}"
+        " WHERE asset_id = ? AND key = ? AND version = ?",
         (asset_id, key, version),
     )
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], objects.content_of(row[1], row[2:]))
 
 
 def drop_values(tx: Transaction, asset_id: int, limit: int) -> int:

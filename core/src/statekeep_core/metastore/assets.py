@@ -206,14 +206,27 @@ def restore(tx: Transaction, asset: AssetRecord) -> None:
     tx.run("UPDATE assets SET deactivated_at = NULL WHERE asset_id = ?", (asset.asset_id,))
 
 
+_WITH_CONTENTS = (
+    "SELECT a.asset_id, a.name, a.uri, a.deactivated_at IS NULL, count(e.key), max(e.updated_at)"
+    " FROM assets a LEFT JOIN asset_entries e"
+    " ON e.asset_id = a.asset_id AND (e.expires_at IS NULL OR e.expires_at > ?)"
+    " WHERE {} GROUP BY a.asset_id ORDER BY coalesce(a.name, a.uri), a.asset_id LIMIT ?"
+)
+_LISTED = _WITH_CONTENTS.format("a.deactivated_at IS NULL OR (? AND a.swept_at IS NULL)")
+_ONE = _WITH_CONTENTS.format("a.asset_id = ?")
+
+
+def row(tx: Transaction, asset_id: int) -> AssetRow:
+    """Return an asset that exists, with how much it holds."""
+    [found] = tx.rows(_ONE, (tx.now.wall_us, asset_id, 1))
+    return _asset_row(found)
+
+
 def rows(tx: Transaction, limit: int, *, include_inactive: bool) -> tuple[AssetRow, ...]:
     """Return assets in the order of their names (uris where there is none), with how much they hold."""
-    found = tx.rows(
-        "SELECT a.asset_id, a.name, a.uri, a.deactivated_at IS NULL, count(e.key), max(e.updated_at)"
-        " FROM assets a LEFT JOIN asset_entries e"
-        " ON e.asset_id = a.asset_id AND (e.expires_at IS NULL OR e.expires_at > ?)"
-        " WHERE a.deactivated_at IS NULL OR (? AND a.swept_at IS NULL)"
-        " GROUP BY a.asset_id ORDER BY coalesce(a.name, a.uri), a.asset_id LIMIT ?",
-        (tx.now.wall_us, int(include_inactive), limit),
-    )
-    return tuple(AssetRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in found)
+    found = tx.rows(_LISTED, (tx.now.wall_us, int(include_inactive), limit))
+    return tuple(map(_asset_row, found))
+
+
+def _asset_row(row: Row) -> AssetRow:
+    return AssetRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5])

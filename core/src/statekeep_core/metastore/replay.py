@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from statekeep_core._shared.state.errors import ConflictError
 from statekeep_core._shared.state.messages import Entry
 
+from . import objects
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,7 +25,7 @@ class Replay:
     def __init__(self, key: str, base: Entry | None, *, is_relative: bool = True) -> None:
         self.key = key
         self.base = base
-        self.value = None if base is None else base.value
+        self.value = None if base is None else objects.entry_content(base)
         self.change: str | None = None
         self.retention: Retention = None
         # Until an operation says what the value is, whatever stood before.
@@ -35,7 +37,15 @@ class Replay:
             return self.base
         if self.value is None:
             return None
-        return Entry(self.key, self.value, None, len(self.value), is_relative=self._is_relative)
+        value, external = objects.wire_fields(self.value)
+        return Entry(
+            self.key,
+            value,
+            None,
+            objects.size_bytes(self.value),
+            is_relative=self._is_relative,
+            external=external,
+        )
 
     def take_all(self, operations: Iterable[Operation]) -> Replay:
         """Take operations in order, whatever their conditions; return itself."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.errors import AssetInactiveError, ValueTooLargeError
 
-from . import asset_entries, assets
+from . import asset_entries, assets, objects
 from .asset_entries import Ledger
 from .expiry import expires_at
 from .operation import Operation, dump_retention, load_retention
@@ -34,8 +34,8 @@ class TryKey(NamedTuple):
 
 
 _SELECT = (
-    "SELECT position, asset_id, key, operation, value, retention, if_version, if_absent"
-    " FROM staged_operations WHERE instance_id = ? AND try_number = ?"
+    "SELECT position, asset_id, key, operation, value, retention, if_version, if_absent,"
+    f" {objects.COLUMNS} FROM staged_operations{objects.JOIN} WHERE instance_id = ? AND try_number = ?"
 )
 _OF_ASSET = _SELECT + " AND asset_id = ?"
 # '' stands for every key.
@@ -46,8 +46,9 @@ _LAST = " ORDER BY +position DESC LIMIT 1"
 
 
 def _operation(row: Row) -> Operation:
-    _, _, key, kind, value, retention, if_version, if_absent = row
-    return Operation(key or None, kind, value, load_retention(retention), if_version, bool(if_absent))
+    _, _, key, kind, value, retention, if_version, if_absent, *columns = row
+    content = objects.content_of(value, tuple(columns))
+    return Operation(key or None, kind, content, load_retention(retention), if_version, bool(if_absent))
 
 
 def _asset_id(row: Row) -> int:
@@ -60,8 +61,8 @@ def _asset_id(row: Row) -> int:
 def stage(tx: Transaction, of_try: TryKey, asset_id: int, operation: Operation) -> None:
     """Add an operation to what the try has staged.
 
-    Raises :class:`ValueTooLargeError` beyond 10,000 operations or 8 MiB of keys and values; then the
-    caller rolls back to before the call.
+    Raises :class:`ValueTooLargeError` beyond 10,000 operations or 8 MiB of keys, values and references; then
+    the caller rolls back to before the call.
     """
     position = _count(tx, of_try, operation)
     if operation.key is not None and not operation.is_conditional:
@@ -76,7 +77,7 @@ def stage(tx: Transaction, of_try: TryKey, asset_id: int, operation: Operation) 
 
 def _count(tx: Transaction, of_try: TryKey, operation: Operation) -> int:
     """Count the operation against the limits and return its number, which is its position."""
-    size_bytes = len((operation.key or "").encode()) + len(operation.value or b"")
+    size_bytes = len((operation.key or "").encode()) + objects.room_bytes(operation.value)
     [(operations, staged_bytes)] = tx.rows(
         "UPDATE tries SET staged_operations = staged_operations + 1, staged_bytes = staged_bytes + ?"
         " WHERE instance_id = ? AND try_number = ? RETURNING staged_operations, staged_bytes",
@@ -96,14 +97,14 @@ def _count(tx: Transaction, of_try: TryKey, operation: Operation) -> int:
 def _insert(tx: Transaction, of_try: TryKey, position: int, asset_id: int, operation: Operation) -> None:
     tx.run(
         "INSERT INTO staged_operations (instance_id, try_number, position, asset_id, key, operation, value,"
-        " retention, if_version, if_absent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " object_id, retention, if_version, if_absent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *of_try,
             position,
             asset_id,
             operation.key or "",
             operation.kind,
-            operation.value,
+            *_columns(tx, operation),
             dump_retention(operation.retention),
             operation.if_version,
             int(operation.if_absent),
@@ -113,16 +114,22 @@ def _insert(tx: Transaction, of_try: TryKey, position: int, asset_id: int, opera
 
 def _replace(tx: Transaction, of_try: TryKey, position: int, operation: Operation) -> None:
     tx.run(
-        "UPDATE staged_operations SET operation = ?, value = ?, retention = ?"
+        "UPDATE staged_operations SET operation = ?, value = ?, object_id = ?, retention = ?"
         " WHERE instance_id = ? AND try_number = ? AND position = ?",
         (
             operation.kind,
-            operation.value,
+            *_columns(tx, operation),
             dump_retention(operation.retention),
             *of_try,
             position,
         ),
     )
+
+
+def _columns(tx: Transaction, operation: Operation) -> tuple[bytes | None, int | None]:
+    """Return the operand as the table holds it: here, or by the number of its object."""
+    value = operation.value if isinstance(operation.value, bytes) else None
+    return value, objects.number_of(tx, operation.value)
 
 
 # --- reading, by the try itself --------------------------------------------------------------------------
@@ -168,7 +175,7 @@ def page(
     for key in sorted({*staged, *applied_by_key}):
         entry = view.entry(tx, asset_id, key) if key in view.by_key else applied_by_key[key]
         if entry is not None:
-            found.append(entry if with_values else entry._replace(value=b""))
+            found.append(entry if with_values else entry._replace(value=b"", external=None))
         if len(found) == limit:
             break
     return found

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.messages import Entry, TaskAddress, Writer
 
+from . import objects
+
 if TYPE_CHECKING:
     from .key_range import KeyRange
+    from .objects import Content
     from .stamp import Stamp
     from .transaction import Row, Transaction
 
@@ -51,13 +54,13 @@ _LIVE = (
     " AND (keeps_default = 0 OR updated_at > ?)"
 )
 _SELECT = (
-    "SELECT {}, key, version, length(value), updated_at, expires_at, keeps_default, writer_try_number,"
-    " writer_principal FROM task_entries"
+    "SELECT {}, key, version, ifnull(size_bytes, length(value)), updated_at, expires_at, keeps_default,"
+    " writer_try_number, writer_principal, {} FROM task_entries" + objects.JOIN
 )
 _COUNT = "SELECT count(*) FROM task_entries"
 _DELETE = "DELETE FROM task_entries"
-_WITH_VALUE = _SELECT.format("value") + _LIVE
-_WITHOUT_VALUE = _SELECT.format("x''") + _LIVE
+_WITH_VALUE = _SELECT.format("value", objects.COLUMNS) + _LIVE
+_WITHOUT_VALUE = _SELECT.format("x''", "NULL") + _LIVE
 
 
 def _live(tx: Transaction, tenure: Tenure) -> tuple[int, int, int]:
@@ -66,7 +69,7 @@ def _live(tx: Transaction, tenure: Tenure) -> tuple[int, int, int]:
 
 
 def _entry(row: Row, tenure: Tenure) -> Entry:
-    value, key, version, size_bytes, updated_at, expires_at, keeps_default, try_number, principal = row
+    value, key, version, size_bytes, updated_at, expires_at, keeps_default, try_number, principal = row[:9]
     return Entry(
         key,
         value,
@@ -75,6 +78,7 @@ def _entry(row: Row, tenure: Tenure) -> Entry:
         updated_at,
         tenure.expires_at(updated_at) if keeps_default else expires_at,
         Writer(principal, None if try_number is None else tenure.task, try_number),
+        external=None if row[9] is None else objects.external_of(row[9:]),
     )
 
 
@@ -84,20 +88,22 @@ def get(tx: Transaction, tenure: Tenure, key: str) -> Entry | None:
     return None if row is None else _entry(row, tenure)
 
 
-def put(tx: Transaction, instance_id: int, key: str, value: bytes, expiry: Expiry, stamp: Stamp) -> int:
-    """Write an entry over whatever was there, and return its version."""
+def put(tx: Transaction, instance_id: int, key: str, content: Content, expiry: Expiry, stamp: Stamp) -> int:
+    """Write an entry over whatever was there, and return its version. Raises what naming an object raises."""
     version = tx.draw_version()
     tx.run(
-        "INSERT INTO task_entries (instance_id, key, value, version, updated_at, keeps_default, expires_at,"
-        " writer_try_number, writer_principal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (instance_id, key) DO UPDATE SET value = excluded.value, version = excluded.version,"
+        "INSERT INTO task_entries (instance_id, key, value, object_id, version, updated_at, keeps_default,"
+        " expires_at, writer_try_number, writer_principal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (instance_id, key) DO UPDATE SET value = excluded.value,"
+        " object_id = excluded.object_id, version = excluded.version,"
         " updated_at = excluded.updated_at, keeps_default = excluded.keeps_default,"
         " expires_at = excluded.expires_at, writer_try_number = excluded.writer_try_number,"
         " writer_principal = excluded.writer_principal",
         (
             instance_id,
             key,
-            value,
+            objects.wire_fields(content)[0],
+            objects.number_of(tx, content),
             version,
             tx.now.wall_us,
             int(expiry.by_default),

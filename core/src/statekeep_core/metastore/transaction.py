@@ -56,6 +56,11 @@ class Transaction:
             raise
         self._connection.execute("RELEASE nested")
 
+    def store_id(self) -> str:
+        """Return who this store is: random, made with it."""
+        [(store_id,)] = self.rows("SELECT store_id FROM store")
+        return str(store_id)
+
     def draw_version(self) -> int:
         """Return a version greater than every one drawn before, in this store, ever."""
         if self._last_version is None:
