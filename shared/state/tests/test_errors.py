@@ -127,3 +127,10 @@ def test_a_conflict_reads_well_whatever_was_wanted(
 ) -> None:
     error = error_from("conflict", {"key": "k", "version": version, "wanted": wanted})
     assert str(error) == f"{message}; read it again and decide"
+
+
+def test_a_refusal_is_the_first_answer_unless_somebody_knows_better() -> None:
+    refused = errors.ConflictError(key="k", version=2, wanted=1)
+    assert refused.is_first_answer
+    refused.is_first_answer = False
+    assert errors.ConflictError(key="k", version=2, wanted=1).is_first_answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -24,6 +25,10 @@ def get(client: ChannelClient, key: str) -> bytes:
     entry = client.call(messages.Get(key))
     assert isinstance(entry, messages.Entry)
     return entry.value
+
+
+def acall(client: ChannelClient, request: object, request_id: str) -> object:
+    return asyncio.run(client.acall(request, request_id))
 
 
 def test_the_context_comes_with_the_first_connection(start_peer: StartPeer) -> None:
@@ -110,6 +115,25 @@ def test_a_broken_connection_is_replaced_and_the_request_repeated_under_its_id(s
     assert ChannelClient(peer.address).call(write, "ab" * 16) == messages.Written(3)
     assert [frame.request_id for frame in peer.frames] == ["ab" * 16, "ab" * 16]
     assert peer.frames[0].message == peer.frames[1].message
+
+
+@pytest.mark.parametrize("call", [ChannelClient.call, acall], ids=["blocking", "async"])
+@pytest.mark.parametrize("lost_connections", [0, 1])
+def test_a_refusal_after_a_lost_connection_is_not_the_first_answer(
+    start_peer: StartPeer, call: Callable[..., object], lost_connections: int
+) -> None:
+    lost: list[Frame] = []
+
+    def answer(connection: PeerConnection, frame: Frame) -> None:
+        if len(lost) < lost_connections:
+            lost.append(frame)
+            connection.close()
+        else:
+            connection.reply(frame, wire.refusal_of(ConflictError(key="k", version=4, wanted=3)))
+
+    with pytest.raises(ConflictError) as raised:
+        call(ChannelClient(start_peer(answer).address), messages.Set("k", b"1", if_version=3), "an id")
+    assert raised.value.is_first_answer is (lost_connections == 0)
 
 
 def test_a_request_is_repeated_once_only(start_peer: StartPeer) -> None:

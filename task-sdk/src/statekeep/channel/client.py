@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from .._shared.state import wire
+from .._shared.state.errors import StatekeepError
 from .connection import Connection, received
 from .errors import SupervisorGoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterator
     from typing import Any
     from weakref import WeakKeyDictionary
 
@@ -43,16 +47,15 @@ class ChannelClient:
         """Send a request and return the reply; raise the error of a refusal.
 
         Raises :class:`FrameTooLargeError` before anything is sent, and :class:`SupervisorGoneError` when
-        the supervisor cannot be reached (any more), which says whether a write's outcome is unknown.
+        the supervisor cannot be reached (any more), which says whether a write's outcome is unknown. A
+        refusal after that is not the first answer (``is_first_answer``).
         """
         message = wire.to_plain(request)
         try:
             return received(self._exchange(message, request_id))
         except SupervisorGoneError as first:
-            try:
+            with _repetition_after(first):
                 return received(self._exchange(message, request_id))
-            except SupervisorGoneError:
-                raise first from None
 
     async def acall(self, request: Any, request_id: str | None = None) -> Any:
         """As :meth:`call`, without blocking the event loop."""
@@ -60,10 +63,8 @@ class ChannelClient:
         try:
             return received(await self._aexchange(message, request_id))
         except SupervisorGoneError as first:
-            try:
+            with _repetition_after(first):
                 return received(await self._aexchange(message, request_id))
-            except SupervisorGoneError:
-                raise first from None
 
     def _exchange(self, message: Plain, request_id: str | None) -> Plain:
         connection = self._connection()
@@ -109,3 +110,15 @@ class ChannelClient:
                 connection.abandon(loop)
             connection = self._loops[loop] = LoopConnection(self._address)
         return connection
+
+
+@contextmanager
+def _repetition_after(first: SupervisorGoneError) -> Iterator[None]:
+    """Make of what the second attempt raises what the caller is told, who knows of one only."""
+    try:
+        yield
+    except SupervisorGoneError:
+        raise first from None
+    except StatekeepError as refusal:
+        refusal.is_first_answer = False
+        raise

@@ -31,12 +31,16 @@ class StatekeepError(Exception):
 
     ``code`` is stable and is what crosses a wire; ``retryable`` tells whether the same request can
     succeed later; ``facts`` are the keyword arguments that the error was built from, all plain JSON.
+
+    ``is_first_answer`` is False on a refusal that followed an attempt whose outcome was never known: the
+    request was refused now, and may have taken effect before. It does not cross a wire.
     """
 
     code: str = "error"
     http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     template: ClassVar[str] = "{problem}"
+    is_first_answer: bool = True
 
     def __init__(self, /, **facts: Fact) -> None:
         self.facts = facts
