@@ -25,6 +25,7 @@ _GROUPS = {
     "state": "read and write the state of a task",
     "asset": "read and write the state of an asset",
     "tries": "show what ran",
+    "sweep": "remove what has expired, was replaced, or belongs to nobody",
     "config": "show the settings",
 }
 

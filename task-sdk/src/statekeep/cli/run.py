@@ -9,6 +9,7 @@ from ..supervisor import exit_status
 from ..supervisor.configured import python_command, supervise
 from ..supervisor.job import Job
 from .addresses import add_task_options, asset_address, task_address
+from .durations import seconds
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -44,14 +45,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--retry-delay",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="S",
         help="seconds before each of them (default: 0)",
     )
     parser.add_argument(
         "--wait",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="S",
         help="seconds to wait for a try that still runs (default: 0)",
@@ -118,16 +119,6 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_COUNT_DIGITS:
         raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of times from 0 to 999,999")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e9:  # NaN is not
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of seconds from 0 to 999,999,999")
-    return seconds
 
 
 def _exit_statuses() -> str:

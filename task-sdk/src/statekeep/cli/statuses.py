@@ -26,6 +26,8 @@ _CONFLICT = {
 _ABSENT = {ABSENT: "there is no such key, and no --default"}
 _NO_SUCH_TASK = {exit_status.USAGE: "it was refused, or there is no such task or asset; the message says why"}
 
+_LEFT = {exit_status.FAILED: "something could not be removed, which is said; what was removed is gone"}
+
 
 def _shown(meanings: dict[int, str]) -> str:
     return "\n".join(["exit status:", *(f"  {status:<5}{meanings[status]}" for status in sorted(meanings))])
@@ -36,3 +38,4 @@ OF_WRITING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _CONFLICT)
 OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK)
 OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _ABSENT | _CONFLICT)
 OF_LISTING = _shown(_ALWAYS)
+OF_SWEEPING = _shown(_ALWAYS | _LEFT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..backends.configured import ids_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,8 +29,7 @@ def answering(backends: Iterable[BaseStateBackend]) -> list[Answering]:
     for backend in backends:
         if not backend.immutable_refs:
             continue  # its objects are overwritten in place, and nothing of it is queued
-        plaintext_id = getattr(backend, "plaintext_backend_id", None)
-        ids = (str(backend.backend_id),) if plaintext_id is None else (str(backend.backend_id), plaintext_id)
+        ids = ids_of(backend)
         free = tuple(backend_id for backend_id in ids if backend_id not in taken)
         taken.update(ids)
         if free:

@@ -67,6 +67,32 @@ class Orphans(NamedTuple):
     is_complete: bool = True
 
 
+class Report(NamedTuple):
+    """A whole sweep. ``orphans`` is None when they were not looked for.
+
+    ``plain_objects_left``: how many objects of plain backends lost their record and are left.
+    """
+
+    dry_run: bool
+    expired: Expired
+    disposed: Disposed
+    cleaned_up: CleanedUp
+    orphans: Orphans | None
+    plain_objects_left: int
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Everything that was not done."""
+        of_orphans = () if self.orphans is None else self.orphans.failures
+        return (*self.disposed.failures, *self.cleaned_up.failures, *of_orphans)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no part of it was stopped before its end."""
+        are_orphans_complete = self.orphans is None or self.orphans.is_complete
+        return self.expired.is_complete and self.disposed.is_complete and are_orphans_complete
+
+
 def problem_of(error: Exception) -> str:
     """Return what an error says, in one line; of one that is not Statekeep's own also its type."""
     first_line = str(error).strip().partition("\n")[0][:_LONGEST_SAYING_CHARACTERS]

@@ -1,0 +1,100 @@
+"""What a sweep did, printed: for people, and as JSON with the same facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..supervisor.exit_status import FAILED
+from ..supervisor.saying import say
+from .streams import print_for_people
+from .table import print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..sweeping.report import Orphans, Removed, Report
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def status_of(report: Report) -> int:
+    """Return the status to exit with: that of a failure when something could not be removed."""
+    return FAILED if report.failures else 0
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """Print the report; what failed is also said on standard error."""
+    if as_json:
+        print_json(_document(report))
+    else:
+        _print_removed(report)
+        for line in _remarks(report):
+            print_for_people(f"{line}\n")
+    for failure in report.failures:
+        say(f"{failure.what} failed: {failure.problem}")
+
+
+def _document(report: Report) -> dict[str, Any]:
+    expired, orphans = report.expired, report.orphans
+    return {
+        "dry_run": report.dry_run,
+        "is_complete": report.is_complete,
+        "expired": {name: value for name, value in expired._asdict().items() if name != "is_complete"},
+        "disposed": [each._asdict() for each in report.disposed.removed],
+        "cleaned_up": list(report.cleaned_up.backend_ids),
+        "orphans": None if orphans is None else _orphans_document(orphans),
+        "plain_objects_left": report.plain_objects_left,
+        "failures": [each._asdict() for each in report.failures],
+    }
+
+
+def _orphans_document(orphans: Orphans) -> dict[str, Any]:
+    counts = {name: getattr(orphans, name) for name in ("listed", "too_young", "not_understood")}
+    return counts | {"removed": [each._asdict() for each in orphans.removed]}
+
+
+def _print_removed(report: Report) -> None:
+    expired = report.expired
+    rows = [
+        ("expired task entries", "-", f"{expired.task_entries:,}", "-"),
+        ("expired asset entries", "-", f"{expired.asset_entries:,}", "-"),
+        ("old request ids", "-", f"{expired.requests:,}", "-"),
+        *_object_rows("objects of replaced values", report.disposed.removed),
+    ]
+    if report.orphans is not None:
+        rows += _object_rows("orphans", report.orphans.removed)
+    print_table(("WHAT", "BACKEND", "WOULD REMOVE" if report.dry_run else "REMOVED", "SIZE"), rows)
+
+
+def _object_rows(what: str, removed: Sequence[Removed]) -> list[tuple[str, ...]]:
+    if not removed:
+        return [(what, "-", "0", "-")]
+    return [(what, each.backend_id, f"{each.objects:,}", _size(each.size_bytes)) for each in removed]
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    orphans = report.orphans
+    if orphans is not None:
+        yield f"{orphans.listed:,} objects were listed."
+        if orphans.too_young:
+            yield f"{orphans.too_young:,} of them are within the grace period, and were not looked at."
+        if orphans.not_understood:
+            yield f"{orphans.not_understood:,} of them do not tell whose they are, and were left."
+    if report.plain_objects_left:
+        yield (
+            f"{report.plain_objects_left:,} objects of plain backends have lost their record to expiry or to "
+            "a clean-up. They are left: only who wrote the backend can tell how to delete them."
+        )
+    if report.dry_run:
+        if not report.disposed.is_complete:
+            yield "More replaced values are due than were counted."
+        yield "Nothing was changed."
+    elif not report.is_complete:
+        yield "The time was up before the end; the next sweep goes on."
+
+
+def _size(size_bytes: int) -> str:
+    size, unit = float(size_bytes), 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size, unit = size / 1_000, unit + 1
+    return f"{size_bytes} bytes" if not unit else f"{size:.3g} {_UNITS[unit]}"
