@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     Origin = tuple[StateScope, str]
 
-# After so many in a row it is not the objects: the backend itself is out of order.
-_FAILURES_IN_A_ROW = 3
+# After so many in a row it is not the objects: the backend itself is out of order, and each further one
+# would cost its patience again (a minute and more).
+_FAILURES_IN_A_ROW = 2
 
 
 class Removal(NamedTuple):
@@ -45,10 +46,8 @@ def remove(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
         return _remove_singly(backend, origins)
     try:
         delete_objects(list(origins))
-    # A backend is somebody else's code. Whatever it raises, the objects of the others are to go.
-    except Exception as error:
-        if getattr(error, "retryable", False):  # it does not answer, and waiting once is enough
-            return Removal((False,) * len(origins), problem_of(error))
+    # A backend is somebody else's code. Whatever it raises, one object must not keep the others from going.
+    except Exception:
         return _remove_singly(backend, origins)
     return Removal((True,) * len(origins))
 
@@ -64,7 +63,7 @@ def _remove_singly(backend: BaseStateBackend, origins: Sequence[Origin]) -> Remo
             problem = problem or problem_of(error)
             failures_in_a_row += 1
             are_gone.append(False)
-            if failures_in_a_row == _FAILURES_IN_A_ROW or getattr(error, "retryable", False):
+            if failures_in_a_row == _FAILURES_IN_A_ROW:
                 break
         else:
             failures_in_a_row = 0

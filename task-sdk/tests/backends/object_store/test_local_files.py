@@ -163,6 +163,15 @@ def test_a_folder_that_is_not_there_is_no_empty_store(files: LocalFiles, tmp_pat
     assert not tmp_path.exists()
 
 
+def test_nothing_is_deleted_by_a_volume_that_is_not_there(files: LocalFiles, tmp_path: Path) -> None:
+    files.put("a/b", b"1", create=True)
+    away = tmp_path.rename(tmp_path.with_name("away"))
+    with pytest.raises(StoreUnusableError, match="does not exist"):
+        files.delete(["a/b"])
+    away.rename(tmp_path)
+    assert read(files, "a/b") == b"1"
+
+
 def test_what_killed_writers_left_goes_after_a_day(tmp_path: Path) -> None:
     now = 1_000_000.0
     files = LocalFiles(str(tmp_path), "file://", now_seconds=lambda: now)

@@ -71,6 +71,7 @@ class LocalFiles:
             stream.close()
 
     def delete(self, paths: Sequence[str]) -> None:
+        self._check_folder()  # of an unmounted volume nothing is deleted by not being there
         changed = set()
         with self._translated():
             for path in paths:
