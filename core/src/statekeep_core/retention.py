@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .metastore import leftovers, task_entries, tries
-from .metastore.leftovers import LogCursor
+from . import sweep_cursor
+from ._shared.state.messages import Swept
+from .metastore import condemned, leftovers, task_entries, tries
 from .metastore.task_entries import Tenure
+from .sweep_cursor import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from .metastore.transaction import Transaction
     from .metastore.tries import InstanceRecord
     from .policy import Policy, Work
+    from .sweep_cursor import Position
 
-# One transaction of the sweep touches no more rows than this, and writers get their turn after it.
+# One transaction of the sweep looks at no more rows than this, and writers get their turn after it.
 BATCH_ROWS = 1_000
 # How long a lost reply can still be asked for after its try has ended.
 REQUEST_LOG_US = 24 * 3_600 * 1_000_000
@@ -56,14 +59,6 @@ def drop_expired(tx: Transaction, policy: Policy, instance: InstanceRecord) -> N
 # --- the sweep -------------------------------------------------------------------------------------------
 
 
-class Swept(NamedTuple):
-    """How much a sweep removed."""
-
-    task_entries: int = 0
-    asset_entries: int = 0
-    requests: int = 0
-
-
 class Store(Protocol):
     """What the sweep runs on."""
 
@@ -72,21 +67,36 @@ class Store(Protocol):
 
 
 def sweep(store: Store, is_enough: Callable[[], bool] = lambda: False) -> Swept:
-    """Remove what has expired or lost its owner, in batches of at most 1,000 rows.
+    """Remove what has expired or lost its owner, in batches of at most 1,000 rows; return how much.
 
     Each batch is a transaction of its own, between two of which others write, and ``is_enough`` is asked
     whether to stop. Interrupted, it leaves a valid store, and the next sweep goes on. Removed asset entries
     leave a row in the history.
     """
-    swept = Swept(
-        task_entries=_repeat(store, _own_retention, 0, is_enough)
-        + _repeat(store, _default_retention, 0, is_enough),
-        asset_entries=_repeat(store, _asset_retention, 0, is_enough) + _repeat(store, _orphans, 0, is_enough),
-        requests=_repeat(store, _old_requests, LogCursor(), is_enough),
-    )
-    if not is_enough():
-        store.transact(_note_sweep)
-    return swept
+    total, cursor, is_done = Swept(), None, False
+    while not is_done and not is_enough():
+        step = store.transact(lambda work: sweep_step(work, cursor))  # noqa: B023 -- called at once
+        total, cursor, is_done = _sum(total, step), step.cursor, step.cursor is None
+    return total
+
+
+def sweep_step(work: Work, cursor: str | None, *, dry_run: bool = False) -> Swept:
+    """Look at up to 1,000 rows from the ``cursor`` on, and remove, or with ``dry_run`` count, what is to go.
+
+    After the last step the store counts as swept. Raises :class:`InvalidRequestError` for a cursor that no
+    step can have given.
+    """
+    at: Place | None = sweep_cursor.load(cursor, _STARTS)
+    total, room = Swept(), BATCH_ROWS
+    while at is not None and room > 0:
+        stage = _STAGES[at.stage]
+        leg = stage.go(_Errand(work, room, dry_run), *at.position)
+        total, room = _sum(total, stage.removes(leg.removed)), room - leg.looked_at
+        at = _next(at.stage, leg.go_on_at)
+    if at is None and not dry_run:
+        work.tx.run("UPDATE store SET swept_at = ?", (work.tx.now.wall_us,))
+    cursor = None if at is None else sweep_cursor.dump(at)
+    return Swept(total.task_entries, total.asset_entries, total.requests, cursor)
 
 
 def is_sweep_due(tx: Transaction) -> bool:
@@ -95,55 +105,125 @@ def is_sweep_due(tx: Transaction) -> bool:
     return not 0 <= tx.now.wall_us - swept_at < SWEEP_EVERY_US
 
 
-def _note_sweep(work: Work) -> None:
-    work.tx.run("UPDATE store SET swept_at = ?", (work.tx.now.wall_us,))
+def _sum(one: Swept, other: Swept) -> Swept:
+    return Swept(*(mine + its for mine, its in zip(one[:3], other[:3], strict=True)))
 
 
-# What a step removed, and where the next one begins; None: there is nothing more to look at.
-_Progress = tuple[int, Any]
+# --- its stages ------------------------------------------------------------------------------------------
 
 
-def _repeat(
-    store: Store, step: Callable[[Work, Any], _Progress], cursor: Any, is_enough: Callable[[], bool]
-) -> int:
-    total = 0
-    while cursor is not None and not is_enough():
-        begin_at = cursor
-        removed, cursor = store.transact(lambda work: step(work, begin_at))  # noqa: B023 -- called at once
-        total += removed
-    return total
+class _Errand(NamedTuple):
+    """What a stage is sent for: to look at ``room`` rows at most."""
+
+    work: Work
+    room: int
+    dry_run: bool
 
 
-def _own_retention(work: Work, _: Any) -> _Progress:
-    removed = leftovers.drop_expired_task_entries(work.tx, BATCH_ROWS)
-    return removed, 0 if removed == BATCH_ROWS else None
+class _Leg(NamedTuple):
+    """How far a stage came: rows looked at, rows removed, and where it goes on (None: it is through)."""
+
+    looked_at: int
+    removed: int
+    go_on_at: Position | None
 
 
-def _default_retention(work: Work, after_id: int) -> _Progress:
-    instances = leftovers.instances_with_entries(work.tx, after_id, BATCH_ROWS)
-    room = BATCH_ROWS
-    for instance in instances:
-        room -= task_entries.drop_expired(work.tx, tenure_of(work.tx, work.policy, instance), room)
-        if not room:
-            return BATCH_ROWS, after_id
-        after_id = instance.instance_id
-    return BATCH_ROWS - room, after_id if len(instances) == BATCH_ROWS else None
+_THROUGH = _Leg(0, 0, None)
 
 
-def _asset_retention(work: Work, _: Any) -> _Progress:
-    removed = leftovers.drop_expired_asset_entries(work.tx, BATCH_ROWS, work.policy.asset_history_versions)
-    return removed, 0 if removed == BATCH_ROWS else None
+def _own_retention(errand: _Errand, expires_at: int, rowid: int) -> _Leg:
+    tx = errand.work.tx
+    rows = leftovers.expired_task_entries(tx, (expires_at, rowid), errand.room)
+    if not errand.dry_run:
+        leftovers.drop_task_entries(tx, [row[1] for row in rows])
+    return _Leg(len(rows), len(rows), rows[-1] if len(rows) == errand.room else None)
 
 
-def _orphans(work: Work, _: Any) -> _Progress:
-    if not work.policy.orphan_grace_us:
-        return 0, None
-    asset_id = leftovers.oldest_orphan(work.tx, work.tx.now.wall_us - work.policy.orphan_grace_us)
-    if asset_id is None:
-        return 0, None
-    return leftovers.drop_orphan(work.tx, asset_id, BATCH_ROWS, work.policy.asset_history_versions), 0
+def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Leg:
+    """Go through one instance, if its time is over."""
+    tx = errand.work.tx
+    instance = leftovers.first_with_entries(tx, instance_id)
+    if instance is None:
+        return _THROUGH
+    if instance.instance_id != instance_id:
+        instance_id, after_key = instance.instance_id, ""
+    gone_until = tenure_of(tx, errand.work.policy, instance).gone_until(tx.now.wall_us)
+    if gone_until < 0:
+        return _Leg(1, 0, (instance_id + 1, ""))
+    rows = leftovers.entries_by_default(tx, instance_id, gone_until, after_key, errand.room)
+    gone = [rowid for rowid, _, is_gone in rows if is_gone]
+    if not errand.dry_run:
+        leftovers.drop_task_entries(tx, gone)
+    is_rest = len(rows) == errand.room
+    return _Leg(len(rows) or 1, len(gone), (instance_id, rows[-1][1]) if is_rest else (instance_id + 1, ""))
 
 
-def _old_requests(work: Work, cursor: LogCursor) -> _Progress:
-    until = work.tx.now.wall_us - REQUEST_LOG_US
-    return leftovers.drop_old_requests(work.tx, until, cursor, BATCH_ROWS)
+def _asset_retention(errand: _Errand, expires_at: int, rowid: int) -> _Leg:
+    tx = errand.work.tx
+    rows = leftovers.expired_asset_entries(tx, (expires_at, rowid), errand.room)
+    if not errand.dry_run:
+        for _, _, asset_id, key in rows:
+            leftovers.drop_asset_entry(tx, asset_id, key, errand.work.policy.asset_history_versions)
+    return _Leg(len(rows), len(rows), rows[-1][:2] if len(rows) == errand.room else None)
+
+
+def _orphans(errand: _Errand, deactivated_at: int, asset_id: int, after_key: str) -> _Leg:
+    """Go through one asset, of those that were deactivated long enough ago."""
+    (tx, policy), room = errand.work, errand.room
+    if not policy.orphan_grace_us:
+        return _THROUGH
+    until = tx.now.wall_us - policy.orphan_grace_us
+    orphan = leftovers.oldest_orphan(tx, until, (deactivated_at, asset_id))
+    if orphan is None:
+        return _THROUGH
+    if orphan != (deactivated_at, asset_id):
+        (deactivated_at, asset_id), after_key = orphan, ""
+    if errand.dry_run:
+        rows = leftovers.entries_of_orphan(tx, asset_id, after_key, room)
+        removed, looked_at = sum(is_live for _, is_live in rows), len(rows)
+        after_key = rows[-1][0] if rows else ""
+    else:
+        removed, looked_at = leftovers.drop_orphan(tx, asset_id, room, policy.asset_history_versions)
+    following = (
+        (deactivated_at, asset_id, after_key) if looked_at == room else (deactivated_at, asset_id + 1, "")
+    )
+    return _Leg(looked_at or 1, removed, following)
+
+
+def _old_requests(errand: _Errand, *after: int | str) -> _Leg:
+    tx = errand.work.tx
+    rows = leftovers.recorded_requests(tx, tx.now.wall_us - REQUEST_LOG_US, after, errand.room)
+    old = [row[1:3] for row in rows if row[3]]
+    if not errand.dry_run:
+        leftovers.drop_requests(tx, old)
+    return _Leg(len(rows), len(old), rows[-1][:3] if len(rows) == errand.room else None)
+
+
+def _condemned(errand: _Errand) -> _Leg:
+    forgotten = 0 if errand.dry_run else condemned.forget_old(errand.work.tx, errand.room)
+    return _Leg(forgotten, forgotten, () if forgotten == errand.room else None)
+
+
+class _Stage(NamedTuple):
+    """One kind of leftovers: where its first leg starts, a leg, and as what the removed rows are counted."""
+
+    start: Position
+    go: Callable[..., _Leg]
+    removes: Callable[[int], Swept]
+
+
+_STAGES = (
+    _Stage((-1, -1), _own_retention, lambda removed: Swept(task_entries=removed)),
+    _Stage((-1, ""), _default_retention, lambda removed: Swept(task_entries=removed)),
+    _Stage((-1, -1), _asset_retention, lambda removed: Swept(asset_entries=removed)),
+    _Stage((-1, -1, ""), _orphans, lambda removed: Swept(asset_entries=removed)),
+    _Stage((-1, "", ""), _old_requests, lambda removed: Swept(requests=removed)),
+    _Stage((), _condemned, lambda _: Swept()),
+)
+_STARTS = [stage.start for stage in _STAGES]
+
+
+def _next(stage: int, go_on_at: Position | None) -> Place | None:
+    if go_on_at is not None:
+        return Place(stage, go_on_at)
+    return Place(stage + 1, _STARTS[stage + 1]) if stage + 1 < len(_STAGES) else None

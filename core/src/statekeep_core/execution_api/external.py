@@ -18,7 +18,8 @@ MAX_REFERENCE_BYTES = 4_096
 _MAX_BACKEND_ID_CHARACTERS = 512
 _DIGEST_BYTES = 32
 # What a storage key has behind the user's key: 128 random bits, new for every write.
-_GENERATION = re.compile("~[0-9A-Za-z]{26}")
+GENERATION = re.compile("~[0-9A-Za-z]{26}")
+GENERATION_CHARACTERS = 27
 
 
 def check(request: Set, external: External) -> None:
@@ -38,7 +39,7 @@ def check(request: Set, external: External) -> None:
     if external.is_plain:
         is_right = external.storage_key == request.key
     else:
-        is_right = external.storage_key.startswith(request.key) and bool(_GENERATION.fullmatch(generation))
+        is_right = external.storage_key.startswith(request.key) and bool(GENERATION.fullmatch(generation))
         is_right = is_right and len(external.digest or b"") == _DIGEST_BYTES
     if not is_right:
         raise _refused(

@@ -9,7 +9,7 @@ from statekeep_core._shared.state import wire
 from statekeep_core._shared.state.errors import ForbiddenError, InvalidRequestError
 from statekeep_core.metastore import request_log
 
-from . import lifecycle, operators, state
+from . import disposals, lifecycle, operators, state
 from .caller import Caller, TryCaller, current_caller, principal_of
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ _OF_A_TRY: dict[type, Callable[[Work, TryCaller, Any], Any]] = {
 }
 # What only people ask.
 _OF_AN_OPERATOR: dict[type, Callable[[Work, Any, Any], Any]] = {**operators.HANDLERS}
+# What those ask who can delete objects, workers and people; each may be repeated.
+_OF_A_SWEEPER: dict[type, Callable[[Work, Any], Any]] = {**disposals.HANDLERS}
 
-_READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets, m.FindAsset)
+_READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets, m.FindAsset, m.DescribeStore)
 _UNCONDITIONAL = (m.Set, m.Delete, m.Clear)
 
 
@@ -57,7 +59,7 @@ def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
 
 def is_read(call: Call) -> bool:
     """Return whether the call changes nothing, so that it needs no write lock."""
-    return isinstance(call.request, _READS)
+    return isinstance(call.request, _READS) or getattr(call.request, "dry_run", False)
 
 
 def answer(work: Work, call: Call) -> Any:
@@ -88,6 +90,8 @@ def _dispatch(work: Work, call: Call) -> Any:
         return lifecycle.start(work, call.claims, call.request)  # type: ignore[arg-type]  # checked there
     if kind is m.Finish and isinstance(call.claims, m.TryClaims):
         return lifecycle.finish(work, call.claims, call.request)
+    if kind in _OF_A_SWEEPER and not isinstance(call.claims, m.TryClaims):
+        return _OF_A_SWEEPER[kind](work, call.request)
     caller = current_caller(work.tx, call.claims)
     if kind in _STATE:
         return _STATE[kind](work, caller, call.request)
@@ -104,7 +108,7 @@ def _must_not_repeat(request: Any) -> bool:
     A blind write of task state needs no record: it has one writer, which sends its writes in order. One that
     names an object does: the object may have been replaced and deleted by the time of the repetition.
     """
-    if isinstance(request, (*_READS, m.Heartbeat)):
+    if isinstance(request, (*_READS, m.Heartbeat, *_OF_A_SWEEPER)):
         return False
     if getattr(request, "external", None) is not None:
         return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.messages import TaskAddress
 
@@ -12,96 +13,123 @@ from .stamp import SWEEP
 from .tries import InstanceRecord
 
 if TYPE_CHECKING:
-    from .transaction import Transaction
+    from collections.abc import Sequence
+
+    from .transaction import Row, Transaction
 
 
-class LogCursor(NamedTuple):
-    """The last row of the request log that was looked at."""
-
-    recorded_at: int = -1
-    principal: str = ""
-    request_id: str = ""
+# Each finder looks at `limit` rows at most, and begins after a row that an earlier call returned, so that
+# rows which stay, or which are only counted, are looked at once.
 
 
-def drop_expired_task_entries(tx: Transaction, limit: int) -> int:
-    """Remove up to ``limit`` task entries whose own retention is over; return how many."""
-    return tx.run(
-        "DELETE FROM task_entries WHERE rowid IN"
-        " (SELECT rowid FROM task_entries WHERE expires_at <= ? LIMIT ?)",
-        (tx.now.wall_us, limit),
+def expired_task_entries(tx: Transaction, after: tuple[int, int], limit: int) -> list[Row]:
+    """Return (expires_at, rowid) of task entries whose own retention is over, in this order."""
+    return tx.rows(
+        "SELECT expires_at, rowid FROM task_entries WHERE expires_at <= ? AND (expires_at, rowid) > (?, ?)"
+        " ORDER BY expires_at, rowid LIMIT ?",
+        (tx.now.wall_us, *after, limit),
     )
 
 
-def instances_with_entries(tx: Transaction, after_id: int, limit: int) -> list[InstanceRecord]:
-    """Return up to ``limit`` instances that hold entries, in the order of their ids.
+def drop_task_entries(tx: Transaction, rowids: Sequence[int]) -> None:
+    """Remove these rows."""
+    tx.run("DELETE FROM task_entries WHERE rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),))
+
+
+def first_with_entries(tx: Transaction, from_id: int) -> InstanceRecord | None:
+    """Return the instance with the smallest id, no smaller than this, that holds entries; or None.
 
     Steps from one instance to the next through the key of the table, so neither the many entries of one
     nor the many instances that hold none cost anything.
     """
-    rows = tx.rows(
-        "WITH RECURSIVE holders (instance_id) AS ("
-        " SELECT min(instance_id) FROM task_entries WHERE instance_id > ?"
-        " UNION ALL SELECT (SELECT min(e.instance_id) FROM task_entries e"
-        " WHERE e.instance_id > holders.instance_id) FROM holders WHERE holders.instance_id IS NOT NULL"
-        " LIMIT ?)"
-        " SELECT i.instance_id, i.ti_id, i.dag_id, i.run_id, i.task_id, i.map_index, i.current_try,"
-        " i.last_active_at, i.succeeded_at FROM holders CROSS JOIN task_instances i USING (instance_id)",
-        (after_id, limit),
-    )
-    return [InstanceRecord(row[0], row[1], TaskAddress(*row[2:6]), *row[6:9]) for row in rows]
-
-
-def drop_expired_asset_entries(tx: Transaction, limit: int, keep_versions: int) -> int:
-    """Remove up to ``limit`` expired asset entries, each with a row in the history; return how many."""
-    rows = tx.rows(
-        "SELECT asset_id, key FROM asset_entries WHERE expires_at <= ? LIMIT ?", (tx.now.wall_us, limit)
-    )
-    for asset_id, key in rows:
-        asset_entries.remove(tx, Ledger(asset_id, SWEEP, keep_versions), key, "sweep")
-    return len(rows)
-
-
-def oldest_orphan(tx: Transaction, deactivated_until: int) -> int | None:
-    """Return the asset that was deactivated first, no later than this, and is not swept yet; or None."""
     row = tx.row(
-        "SELECT asset_id FROM assets WHERE deactivated_at IS NOT NULL AND swept_at IS NULL"
-        " AND deactivated_at <= ? ORDER BY deactivated_at LIMIT 1",
-        (deactivated_until,),
+        "SELECT instance_id, ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at,"
+        " succeeded_at FROM task_instances"
+        " WHERE instance_id = (SELECT min(instance_id) FROM task_entries WHERE instance_id >= ?)",
+        (from_id,),
     )
-    return None if row is None else int(row[0])
+    return None if row is None else InstanceRecord(row[0], row[1], TaskAddress(*row[2:6]), *row[6:9])
 
 
-def drop_orphan(tx: Transaction, asset_id: int, limit: int, keep_versions: int) -> int:
+def entries_by_default(
+    tx: Transaction, instance_id: int, gone_until: int, after_key: str, limit: int
+) -> list[Row]:
+    """Return (rowid, key, is_gone) of an instance's entries in the order of their keys.
+
+    Gone are those that were written without a retention, no later than ``gone_until``.
+    """
+    return tx.rows(
+        "SELECT rowid, key, keeps_default = 1 AND updated_at <= ? FROM task_entries"
+        " WHERE instance_id = ? AND key > ? ORDER BY key LIMIT ?",
+        (gone_until, instance_id, after_key, limit),
+    )
+
+
+def expired_asset_entries(tx: Transaction, after: tuple[int, int], limit: int) -> list[Row]:
+    """Return (expires_at, rowid, asset_id, key) of expired asset entries, in this order."""
+    return tx.rows(
+        "SELECT expires_at, rowid, asset_id, key FROM asset_entries"
+        " WHERE expires_at <= ? AND (expires_at, rowid) > (?, ?) ORDER BY expires_at, rowid LIMIT ?",
+        (tx.now.wall_us, *after, limit),
+    )
+
+
+def drop_asset_entry(tx: Transaction, asset_id: int, key: str, keep_versions: int) -> None:
+    """Remove an asset entry; a row in the history says so."""
+    asset_entries.remove(tx, Ledger(asset_id, SWEEP, keep_versions), key, "sweep")
+
+
+def oldest_orphan(
+    tx: Transaction, deactivated_until: int, at_or_after: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Return (deactivated_at, asset_id) of the first unswept asset that was deactivated by then; or None."""
+    return tx.row(
+        "SELECT deactivated_at, asset_id FROM assets WHERE deactivated_at IS NOT NULL AND swept_at IS NULL"
+        " AND deactivated_at <= ? AND (deactivated_at, asset_id) >= (?, ?)"
+        " ORDER BY deactivated_at, asset_id LIMIT 1",
+        (deactivated_until, *at_or_after),
+    )
+
+
+def entries_of_orphan(tx: Transaction, asset_id: int, after_key: str, limit: int) -> list[Row]:
+    """Return (key, is_live) of an asset's entries in the order of their keys; the others have expired."""
+    return tx.rows(
+        "SELECT key, expires_at IS NULL OR expires_at > ? FROM asset_entries"
+        " WHERE asset_id = ? AND key > ? ORDER BY key LIMIT ?",
+        (tx.now.wall_us, asset_id, after_key, limit),
+    )
+
+
+def drop_orphan(tx: Transaction, asset_id: int, limit: int, keep_versions: int) -> tuple[int, int]:
     """Remove up to ``limit`` rows of an inactive asset: its entries, then the values in its history.
 
-    What is left in the end is a row per key that says that it was swept, and the asset counts as swept.
-    Returns how many entries it removed.
+    What is left in the end, when fewer were removed, is a row per key that says that it was swept, and the
+    asset counts as swept. Returns how many entries it removed, and how many rows.
     """
-    rows = tx.rows("SELECT key FROM asset_entries WHERE asset_id = ? LIMIT ?", (asset_id, limit))
-    for (key,) in rows:
-        asset_entries.remove(tx, Ledger(asset_id, SWEEP, keep_versions), key, "sweep")
-    room = limit - len(rows)
-    if asset_history.drop_values(tx, asset_id, room) < room:
+    keys = tx.rows("SELECT key FROM asset_entries WHERE asset_id = ? LIMIT ?", (asset_id, limit))
+    for (key,) in keys:
+        drop_asset_entry(tx, asset_id, key, keep_versions)
+    rows = len(keys) + asset_history.drop_values(tx, asset_id, limit - len(keys))
+    if rows < limit:
         tx.run("UPDATE assets SET swept_at = ? WHERE asset_id = ?", (tx.now.wall_us, asset_id))
-    return len(rows)
+    return len(keys), rows
 
 
-def drop_old_requests(
-    tx: Transaction, until: int, cursor: LogCursor, limit: int
-) -> tuple[int, LogCursor | None]:
-    """Look at up to ``limit`` recorded requests from ``cursor`` on, and remove those that nobody can repeat.
+def recorded_requests(tx: Transaction, until: int, after: Sequence[int | str], limit: int) -> list[Row]:
+    """Return (recorded_at, principal, request_id, is_old) of requests recorded no later than ``until``.
 
-    They were recorded no later than ``until``, and their try, if they have one, ended no later either.
-    Returns how many were removed and where to go on (None: that was all).
+    Nobody can repeat those that are old: their try, if they have one, ended no later either.
     """
-    rows = tx.rows(
+    return tx.rows(
         "SELECT r.recorded_at, r.principal, r.request_id, t.instance_id IS NULL OR t.finished_at <= ?"
         " FROM request_log r LEFT JOIN tries t USING (instance_id, try_number)"
         " WHERE r.recorded_at <= ? AND (r.recorded_at, r.principal, r.request_id) > (?, ?, ?)"
         " ORDER BY r.recorded_at, r.principal, r.request_id LIMIT ?",
-        (until, until, *cursor, limit),
+        (until, until, *after, limit),
     )
-    old = [row[1:3] for row in rows if row[3]]
-    for principal, request_id in old:
+
+
+def drop_requests(tx: Transaction, names: Sequence[Row]) -> None:
+    """Forget these requests, by principal and request id."""
+    for principal, request_id in names:
         tx.run("DELETE FROM request_log WHERE principal = ? AND request_id = ?", (principal, request_id))
-    return len(old), LogCursor(*rows[-1][:3]) if len(rows) == limit else None
