@@ -81,7 +81,7 @@ def test_the_sdk_lists_the_stores_options_after_its_own_with_a_password_masked()
 
 def test_no_section_of_the_store_is_taken_for_a_misspelling_by_the_sdk_alone() -> None:
     given = {f"STATEKEEP__{section.section}__X".upper(): "1" for section in config.SECTIONS}
-    assert sdk_config.examine_own(NO_FILE | given, {}).faults == ()
+    assert sdk_config.load(NO_FILE | given).workers.state_backend == ""
 
 
 def test_every_example_is_a_value_that_its_option_takes() -> None:

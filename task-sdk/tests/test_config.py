@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from statekeep import config
+from statekeep.backend_options import Encryption
 
 NO_FILE = {"STATEKEEP_CONFIG": ""}
 
@@ -51,7 +52,39 @@ def test_a_lease_of_nothing_is_refused() -> None:
 
 def test_every_section_has_a_place_in_the_settings() -> None:
     settings = config.load(NO_FILE)
-    assert tuple(type(section) for section in settings) == config.SECTIONS
+    assert tuple(type(section) for section in settings) == config.ALWAYS_LOADED
+
+
+def test_a_misspelt_option_of_a_backend_is_a_fault_where_no_backend_is_made() -> None:
+    given = {"STATEKEEP__OBJECT_STORE__URLL": "s3://b", "STATEKEEP_ENCRYPTION_KEYS": "k1:..."}
+    with pytest.raises(config.SettingsError) as refused:
+        config.load(NO_FILE | given)
+    assert [fault.problem for fault in refused.value.faults] == [
+        "there is no such option; did you mean url?",
+        "is not read; did you mean STATEKEEP__ENCRYPTION__KEYS?",
+    ]
+
+
+def test_no_command_for_a_secret_of_a_backend_is_run_until_the_backend_is_made(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    given = NO_FILE | {"STATEKEEP__ENCRYPTION__KEYS_CMD": f"touch {ran}", "PATH": "/usr/bin:/bin"}
+    config.load(given)
+    assert not ran.exists()
+    with pytest.raises(config.SettingsError, match="a secret that is not empty"):
+        config.load_section(Encryption, given)
+    assert ran.exists()
+
+
+def test_the_list_shows_the_options_of_the_backends_and_no_secret() -> None:
+    given = {
+        "STATEKEEP__OBJECT_STORE__SECRET_ACCESS_KEY": "hush",
+        "STATEKEEP__OBJECT_STORE__CLIENT_OPTIONS": "a=hush",
+    }
+    listed = {row.option: row.value for row in config.settings_rows(NO_FILE | given)}
+    assert listed["[object_store] secret_access_key"] == listed["[object_store] client_options"] == "***"
+    assert listed["[object_store] threshold_bytes"] == "16384"
+    assert listed["[encryption] wrapped"] == "statekeep.backends.ObjectStoreBackend"
+    assert "hush" not in str(listed)
 
 
 LATE_IMPORTS = ("tomllib", "subprocess", "shlex", "difflib", "importlib.metadata", "urllib.parse", "pathlib")

@@ -113,3 +113,19 @@ def test_a_default_that_cannot_be_found_names_the_variable_to_set() -> None:
     found = examine((Kitchen,), environ={}, overrides={}, path=None, others=None)
     (fault,) = found.faults
     assert "this machine has no name; or set STATEKEEP__KITCHEN__NAME" in fault.problem
+
+
+class Cellar(Section, section="cellar"):
+    """Where it is kept."""
+
+    wines = Option(Integer(), default=0, example=1, description="How many.", added="0.1.0", sensitive=True)
+
+
+def test_of_a_section_that_is_not_read_only_the_names_are_judged(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    environ = {"HOSTNAME": "box", "STATEKEEP__CELLAR__WINES_CMD": f"touch {ran}"}
+    environ["STATEKEEP__CELLAR__WINE"] = "1"
+    found = examine((Kitchen,), environ=environ, overrides={}, path=None, others=(), unread=(Cellar,))
+    assert [fault.problem for fault in found.faults] == ["there is no such option; did you mean wines?"]
+    assert not ran.exists()
+    assert list(found.loaded) == [Kitchen]

@@ -6,7 +6,7 @@ Values come from, strongest first: the command line, the environment, the file `
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ._shared.settings import (
     Choice,
@@ -24,6 +24,7 @@ from ._shared.settings import (
     examine,
     rows,
 )
+from .backend_options import Encryption, ObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,10 +51,13 @@ __all__ = [
     "SettingsError",
     "Workers",
     "load",
+    "load_section",
     "process_environment",
     "settings_error",
     "settings_rows",
 ]
+
+S = TypeVar("S", bound=Section)
 
 NEIGHBOURS = "statekeep.settings"
 A_DAY_SECONDS = 86_400
@@ -114,11 +118,15 @@ class Workers(Section, section="workers"):
     )
 
 
-SECTIONS: tuple[type[Section], ...] = (Api, Workers)
+ALWAYS_LOADED: tuple[type[Section], ...] = (Api, Workers)
+SECTIONS: tuple[type[Section], ...] = (*ALWAYS_LOADED, ObjectStore, Encryption)
 
 
 class Settings(NamedTuple):
-    """The SDK's settings, loaded: one attribute per section, and on it one per option. Immutable."""
+    """The SDK's settings, loaded: one attribute per section, and on it one per option. Immutable.
+
+    Those of the backends that Statekeep brings along are loaded by `load_section`.
+    """
 
     api: Api
     workers: Workers
@@ -136,10 +144,14 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] 
     that is wrong, the options of other installed distributions included, and loads nothing then.
     """
     environ, overrides = given_or_own(environ, overrides)
-    examined = examine_own(environ, overrides)
-    if examined.faults:
-        raise SettingsError([*examined.faults, *neighbours_faults(environ, overrides)])
+    examined = examine_own(ALWAYS_LOADED, environ, overrides)
     return Settings(api=examined.section(Api), workers=examined.section(Workers))
+
+
+def load_section(wanted: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """One section as it stands now. Raises `SettingsError` as `load` does."""
+    environ, overrides = given_or_own(environ, None)
+    return examine_own((wanted,), environ, overrides).section(wanted)
 
 
 def settings_rows(
@@ -150,8 +162,8 @@ def settings_rows(
     Sensitive values are masked. Raises `SettingsError` with everything that is wrong.
     """
     environ, overrides = given_or_own(environ, overrides)
-    settings = load(environ, overrides)
-    listed = list(rows(settings))
+    examined = examine_own(SECTIONS, environ, overrides)
+    listed = list(rows(examined.loaded.values()))
     for neighbour in neighbours():
         listed += [Row(*row) for row in neighbour.rows(environ, overrides)]
     return listed
@@ -169,10 +181,20 @@ def given_or_own(
     return process_environment() if environ is None else environ, overrides or {}
 
 
-def examine_own(environ: Mapping[str, str], overrides: Mapping[str, str]) -> Examined:
-    """Examine the SDK's own options. Installed alone, it cannot know all the others' sections."""
+def examine_own(
+    wanted: tuple[type[Section], ...], environ: Mapping[str, str], overrides: Mapping[str, str]
+) -> Examined:
+    """Examine the options of these sections of the SDK's, and the names in all of its own.
+
+    Installed alone, it cannot know all the others' sections. Raises `SettingsError` with everything that is
+    wrong.
+    """
     path = config_file(environ)
-    return examine(SECTIONS, environ=environ, overrides=overrides, path=path, others=None)
+    unread = tuple(section for section in SECTIONS if section not in wanted)
+    examined = examine(wanted, environ=environ, overrides=overrides, path=path, others=None, unread=unread)
+    if examined.faults:
+        raise SettingsError([*examined.faults, *neighbours_faults(environ, overrides)])
+    return examined
 
 
 def neighbours_faults(environ: Mapping[str, str], overrides: Mapping[str, str]) -> list[Fault]:

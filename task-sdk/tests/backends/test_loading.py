@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from backends.plain_backend import FolderBackend
 from statekeep import config
-from statekeep.backends.loading import BackendHolder, BackendSetting, load_backend
+from statekeep.backends.loading import BackendHolder, BackendSetting, load_backend, load_backends
 from statekeep.backends.testing import MemoryStateBackend, second_copy
 from statekeep.config import SettingsError
 
@@ -140,9 +140,6 @@ def test_a_backend_that_needs_arguments_is_told_to_be_derived_from(write: Write)
         "cannot be made without arguments: it needs url, key; "
         "derive a class from it whose __init__ takes none and gives them"
     )
-    assert refusal("statekeep.backends.ObjectStoreBackend").startswith(
-        "cannot be made without arguments: it needs url;"
-    )
     assert load_backend(f"{name}.Given", option=OPTION, source=SOURCE)
 
 
@@ -197,6 +194,65 @@ def test_the_settings_give_the_option_and_its_source() -> None:
     )
     with pytest.raises(SettingsError, match=expected):
         BackendHolder(setting).backend()
+
+
+CONFIGURED = COMPLETE + (
+    "class Configured(Good):\n"
+    "    def __init__(self, place, number=1):\n        super().__init__()\n        self.place = place\n"
+    "    @classmethod\n    def from_configuration(cls, environ): return cls(environ['PLACE'])\n"
+    "class Inheriting(Configured): pass\n"
+    "class Own(Configured):\n    def __init__(self): super().__init__('own')\n"
+    "class Several(Configured):\n"
+    "    @classmethod\n    def all_from_configuration(cls, environ):\n"
+    "        return [cls(place) for place in environ['PLACE']]\n"
+    "class Again(Several):\n"
+    "    @classmethod\n    def from_configuration(cls, environ): return cls('again')\n"
+)
+
+
+def test_a_class_that_reads_the_configuration_is_made_by_it(write: Write) -> None:
+    name = write(CONFIGURED)
+    for class_name, places in {
+        "Configured": ["ab"],
+        "Inheriting": ["ab"],
+        "Own": ["own"],  # its own __init__ stands nearer than the inherited class method
+        "Several": ["a", "b"],
+        "Again": ["again"],
+    }.items():
+        made = load_backends(f"{name}.{class_name}", option=OPTION, source=SOURCE, environ={"PLACE": "ab"})
+        assert [backend.place for backend in made] == places
+        assert {type(backend).__name__ for backend in made} == {class_name}
+
+
+def test_a_class_that_cannot_read_its_configuration_is_said_in_a_line(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLACE", raising=False)
+    name = write(CONFIGURED)
+    assert refusal(f"{name}.Configured").startswith("making one failed: KeyError: 'PLACE' (")
+
+
+STORED = COMPLETE + (
+    "class Property(Good):\n"
+    "    @property\n    def store_id(self):\n        raise RuntimeError('not set yet')\n"
+    "    @store_id.setter\n    def store_id(self, value): self.told = value\n"
+    "class Attribute(Good):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.store_id = ''\n"
+)
+
+
+def test_backends_that_have_a_store_id_are_told_it_whenever_they_are_made(write: Write) -> None:
+    name = write(STORED)
+    for class_name, attribute in {"Property": "told", "Attribute": "store_id"}.items():
+        made_before = BackendHolder(BackendSetting(f"{name}.{class_name}", OPTION, SOURCE))
+        made_before.backend()
+        made_after = BackendHolder(BackendSetting(f"{name}.{class_name}", OPTION, SOURCE))
+        for holder in (made_before, made_after):
+            holder.belong_to("the-store")
+            assert getattr(holder.backend(), attribute) == "the-store"
+    without = BackendHolder(BackendSetting(f"{name}.Good", OPTION, SOURCE))
+    without.belong_to("the-store")
+    assert not hasattr(without.backend(), "store_id")
 
 
 COUNTING = COMPLETE + (

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._shared.state.backend import BaseStateBackend
 from .._shared.state.errors import StatekeepError
-from ..config import SettingsError, settings_error
+from ..config import SettingsError, process_environment, settings_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType, TracebackType
 
 _LONGEST_SAYING_CHARACTERS = 300
+_ALL_FROM_CONFIGURATION = "all_from_configuration"
 
 
 class BackendSetting(NamedTuple):
@@ -33,21 +35,32 @@ class BackendSetting(NamedTuple):
 
 
 class BackendHolder:
-    """Makes the backend of a setting when it is first asked for, once in a process.
+    """Makes the backends of a setting when they are first asked for, once in a process.
 
-    Methods may be called from several threads; they all get the same backend. A forked child makes its own:
+    Methods may be called from several threads; they all get the same ones. A forked child makes its own:
     connections and threads of the parent's are of no use to it.
+
+    ``environ``: where the options of the backend itself are looked for; this process's unless given.
     """
 
-    def __init__(self, setting: BackendSetting) -> None:
+    def __init__(self, setting: BackendSetting, environ: Mapping[str, str] | None = None) -> None:
         from threading import Lock  # a process that uses no backend does not load it
 
         self._setting = setting
+        self._environ = environ
         self._lock = Lock()
-        self._held: tuple[int, BaseStateBackend] | None = None
+        self._store_id = ""
+        self._held: tuple[int, tuple[BaseStateBackend, ...]] | None = None
 
     def backend(self) -> BaseStateBackend:
         """Return the backend; raise ``SettingsError`` when there is none, and try again the next time."""
+        return self.backends()[0]
+
+    def backends(self) -> tuple[BaseStateBackend, ...]:
+        """Return the backend and, behind it, further ones that its own options name for reading.
+
+        Raises as :meth:`backend` does.
+        """
         from os import getpid
 
         held = self._held
@@ -56,21 +69,54 @@ class BackendHolder:
         with self._lock:
             if self._held is None or self._held[0] != getpid():
                 setting = self._setting
-                made = load_backend(setting.class_path, option=setting.option, source=setting.source)
+                made = load_backends(
+                    setting.class_path, option=setting.option, source=setting.source, environ=self._environ
+                )
+                _belong_to(made, self._store_id)
                 self._held = (getpid(), made)
             return self._held[1]
 
+    def belong_to(self, store_id: str) -> None:
+        """Let the backends make references of this store, those that are made later too."""
+        with self._lock:
+            if store_id != self._store_id:
+                self._store_id = store_id
+                if self._held is not None:
+                    _belong_to(self._held[1], store_id)
 
-def load_backend(class_path: str, *, option: str, source: str) -> BaseStateBackend:
-    """Import the class, check that it is a complete backend, and make one, without arguments.
 
-    The class may derive from any vendored copy of ``BaseStateBackend``. Raises ``SettingsError``, which says
-    what to mend, and never anything else that the class or its module raises.
+def _belong_to(backends: tuple[BaseStateBackend, ...], store_id: str) -> None:
+    if not store_id:
+        return
+    for backend in backends:
+        # Of the instance itself it may raise, as long as there is none.
+        if hasattr(type(backend), "store_id") or "store_id" in getattr(backend, "__dict__", {}):
+            backend.store_id = store_id  # type: ignore[attr-defined]  # it has one
+
+
+def load_backend(
+    class_path: str, *, option: str, source: str, environ: Mapping[str, str] | None = None
+) -> BaseStateBackend:
+    """Import the class, check that it is a complete backend, and make one.
+
+    The class may derive from any vendored copy of ``BaseStateBackend``. One that has a class method
+    ``from_configuration(environ)`` is made by it, any other without arguments. Raises ``SettingsError``,
+    which says what to mend, and never anything else that the class or its module raises.
+    """
+    return load_backends(class_path, option=option, source=source, environ=environ)[0]
+
+
+def load_backends(
+    class_path: str, *, option: str, source: str, environ: Mapping[str, str] | None = None
+) -> tuple[BaseStateBackend, ...]:
+    """As :func:`load_backend`, with further ones behind it that the class's own options name for reading.
+
+    Those are what a class method ``all_from_configuration(environ)`` returns, which built-in classes have.
     """
     setting = BackendSetting(class_path, option, source)
     cls = _backend_class(setting)
     _check_complete(setting, cls)
-    return _made(setting, cls)
+    return _made(setting, cls, process_environment() if environ is None else environ)
 
 
 def _backend_class(setting: BackendSetting) -> type[BaseStateBackend]:
@@ -127,18 +173,43 @@ def _check_complete(setting: BackendSetting, cls: type[BaseStateBackend]) -> Non
         raise setting.wrong(f"is not complete; it lacks {', '.join(missing)}")
 
 
-def _made(setting: BackendSetting, cls: type[BaseStateBackend]) -> BaseStateBackend:
-    needed = _required_arguments(cls)
-    if needed:
-        problem = f"cannot be made without arguments: it needs {', '.join(needed)}"
-        raise setting.wrong(f"{problem}; derive a class from it whose __init__ takes none and gives them")
+def _made(
+    setting: BackendSetting, cls: type[BaseStateBackend], environ: Mapping[str, str]
+) -> tuple[BaseStateBackend, ...]:
+    way = _way_to_make(cls)
+    if way == "__init__":
+        _check_takes_nothing(setting, cls)
     try:
-        made: object = cls()
+        found: Any = cls() if way == "__init__" else getattr(cls, way)(environ)
+        made: tuple[object, ...] = tuple(found) if way == _ALL_FROM_CONFIGURATION else (found,)
     except SettingsError:
         raise  # the backend read options of its own, which that names
     # A constructor is somebody else's code too.
     except (Exception, SystemExit) as error:
         raise setting.wrong(f"making one failed: {_said(error)}") from None
+    return tuple(_checked(setting, cls, each) for each in made)
+
+
+def _way_to_make(cls: type[BaseStateBackend]) -> str:
+    """Return the name of what makes one: what the class itself or the nearest class above it has.
+
+    So a class that derives from a built-in one and has an ``__init__`` of its own is made by that.
+    """
+    for each in cls.__mro__:
+        for way in (_ALL_FROM_CONFIGURATION, "from_configuration", "__init__"):
+            if way in vars(each):
+                return way
+    return "__init__"
+
+
+def _check_takes_nothing(setting: BackendSetting, cls: type[BaseStateBackend]) -> None:
+    needed = _required_arguments(cls)
+    if needed:
+        problem = f"cannot be made without arguments: it needs {', '.join(needed)}"
+        raise setting.wrong(f"{problem}; derive a class from it whose __init__ takes none and gives them")
+
+
+def _checked(setting: BackendSetting, cls: type[BaseStateBackend], made: object) -> BaseStateBackend:
     if not isinstance(made, cls):
         raise setting.wrong(f"making one gave an object of type {type(made).__name__}")
     _check_immutable(setting, made)

@@ -125,7 +125,7 @@ def test_keys_come_from_a_file_a_command_or_the_environment(tmp_path: Path) -> N
     file = tmp_path / "keys"
     file.write_text(f"{written('k1')}\n")
     file.chmod(0o600)
-    environ = {"STATEKEEP_ENCRYPTION_KEYS": written("k1"), "MINE": written("k2"), "PATH": "/usr/bin:/bin"}
+    environ = {"STATEKEEP__ENCRYPTION__KEYS": written("k1"), "MINE": written("k2"), "PATH": "/usr/bin:/bin"}
     found = [
         EncryptionKeys.from_file(file),
         EncryptionKeys.from_file(str(file)),
@@ -143,6 +143,6 @@ def test_the_variable_for_keys_is_no_option_that_settings_would_refuse() -> None
 
 
 def test_without_an_environment_given_it_is_the_processs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STATEKEEP_ENCRYPTION_KEYS", written("k1"))
+    monkeypatch.setenv("STATEKEEP__ENCRYPTION__KEYS", written("k1"))
     assert EncryptionKeys.from_environment().first.key_id == "k1"
-    assert EncryptionKeys.from_command("sh -c 'echo $STATEKEEP_ENCRYPTION_KEYS'").first.key_id == "k1"
+    assert EncryptionKeys.from_command("sh -c 'echo $STATEKEEP__ENCRYPTION__KEYS'").first.key_id == "k1"

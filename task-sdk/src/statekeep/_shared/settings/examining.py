@@ -42,13 +42,15 @@ def examine(
     overrides: Mapping[str, str],
     path: str | None,
     others: tuple[str, ...] | None,
+    unread: tuple[type[Section], ...] = (),
 ) -> Examined:
     """Find the value of every option of the sections, and everything that is wrong, without raising.
 
     `overrides` are texts by `section.name`, from the command line. `path` is the file, if any. `others` are
-    the sections that other distributions own, None when they cannot all be known.
+    the sections that other distributions own, None when they cannot all be known. `unread` are further
+    sections of one's own, in which only the names are judged: no value is looked at, and no command run.
     """
-    known = Known(sections, others)
+    known = Known((*sections, *unread), others)
     tables, faults = read_file(path, environ)
     faults += unknown_in_file(path or "", tables, known)
     faults += unknown_in_environment(environ, known)

@@ -9,6 +9,9 @@ from .entries import EncryptedEntries
 from .references import EncryptedReferences
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
     from ..._shared.state.backend import BaseStateBackend
     from .keys import EncryptionKeys
 
@@ -41,6 +44,21 @@ class EncryptedBackend(EncryptedEntries, EncryptedReferences):
         self.immutable_refs = bool(wrapped.immutable_refs)  # type: ignore[misc]  # as the wrapped instance is
         if wrapped.threshold_bytes:
             _lift_threshold(wrapped)
+
+    @classmethod
+    def all_from_configuration(cls, environ: Mapping[str, str]) -> list[Self]:
+        """Return what ``[encryption]`` describes, around each backend that the wrapped one's settings name:
+        the one that is written to, then those that are only read.
+
+        Raises ``SettingsError``.
+        """
+        from .configured import configured_encryption  # which one that is made in Python does without
+
+        configured = configured_encryption(environ)
+        return [
+            cls(wrapped, configured.keys, allow_plaintext=configured.allow_plaintext)
+            for wrapped in configured.wrapped
+        ]
 
     @property
     def threshold_bytes(self) -> int:  # type: ignore[override]  # no setter: nobody may let plaintext through

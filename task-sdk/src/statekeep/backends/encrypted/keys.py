@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 KEY_BYTES = 32
-DEFAULT_VARIABLE = "STATEKEEP_ENCRYPTION_KEYS"
+DEFAULT_VARIABLE = "STATEKEEP__ENCRYPTION__KEYS"  # as `[encryption] keys` has it
 
 _FEWEST_DIFFERENT_BYTES = 8  # 32 random ones have fewer once in 10^37 times; a placeholder has one or two
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

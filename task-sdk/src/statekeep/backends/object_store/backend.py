@@ -29,6 +29,7 @@ from .steps import arun, run
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
     from datetime import datetime
+    from typing import Self
 
     from ..._shared.state.scope import StateScope
     from .medium import Medium
@@ -103,6 +104,16 @@ class ObjectStoreBackend(BaseStateBackend):
         self._store_id: str | None = None
         if store_id is not None:
             self.store_id = store_id
+
+    @classmethod
+    def all_from_configuration(cls, environ: Mapping[str, str]) -> list[Self]:
+        """Return what ``[object_store]`` describes: the one that is written to, then those of ``read_urls``.
+
+        Raises ``SettingsError``.
+        """
+        from .configured import configured_arguments  # which one that is made in Python does without
+
+        return [cls(**arguments) for arguments in configured_arguments(environ)]
 
     @property
     def backend_id(self) -> str:
