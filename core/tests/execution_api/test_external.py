@@ -9,8 +9,6 @@ from statekeep_core._shared.state import messages as m
 from core.tests.conftest import TASK, WORKER, Client, MovedClock
 from core.tests.execution_api.conftest import FLIGHTS, OPERATOR, LiveTry, Operator
 
-FIVE_MINUTES_SECONDS = 300
-
 
 def external(number: int = 1, origin: Any = TASK, key: str = "k", **changed: Any) -> m.External:
     made = m.External(
@@ -60,6 +58,26 @@ def test_a_reference_may_be_larger_than_any_value(make_client: Any) -> None:
     assert live_try.ask(m.Get("k")).external == external()
 
 
+def test_a_page_of_references_fits_into_a_frame(live_try: LiveTry) -> None:
+    long = "r" * 4_000
+    for number in range(300):
+        key = f"k{number:03}"
+        live_try.ask(m.Set(key, b"", external=external(number, key=key, reference=f"{long}{number}")))
+    page = live_try.ask(m.ListEntries(with_values=True))
+    assert 250 < len(page.entries) < 270
+    assert page.after == page.entries[-1].key
+
+
+def test_an_object_is_due_five_minutes_after_the_commit_that_let_go_of_it(
+    client: Client, live_try: LiveTry, clock: MovedClock
+) -> None:
+    live_try.ask(write(1))
+    clock.advance(60)
+    live_try.ask(write(2))
+    [(due_at,)] = client.store._connection.execute("SELECT due_at FROM external_objects WHERE records = 0")
+    assert due_at == clock().wall_us + 300_000_000
+
+
 def test_a_condition_is_judged_for_references_too(client: Client, live_try: LiveTry) -> None:
     version = live_try.ask(write(1)).version
     with pytest.raises(errors.ConflictError):
@@ -106,6 +124,7 @@ def test_a_staged_reference_is_seen_by_its_try_only_until_it_succeeds(
 ) -> None:
     live_try.ask(write(1, live_try.outlet))
     assert live_try.ask(m.Get("k", live_try.outlet)).external == external(1, m.AssetAddress("flights"))
+    assert [entry.external for entry in live_try.ask(m.ListEntries(live_try.outlet)).entries] == [None]
     assert operator.ask(m.Get("k", FLIGHTS)) == m.Absent("k")
     live_try.finish()
     assert operator.ask(m.Get("k", FLIGHTS)).external == external(1, m.AssetAddress("flights"))
@@ -118,6 +137,18 @@ def test_what_a_failed_try_has_staged_is_let_go(client: Client, live_try: LiveTr
     assert objects(client) == {"file:///bucket/k/1": 0, "file:///bucket/k/2": 1}
     live_try.finish(succeeded=False)
     assert set(objects(client).values()) == {0}
+
+
+def test_references_count_against_what_a_try_may_stage(live_try: LiveTry) -> None:
+    origin = m.AssetAddress("flights")
+    staged = [
+        m.Set(f"k{n}", b"", live_try.outlet, external=external(n, origin, f"k{n}", reference=f"{n:04096}"))
+        for n in range(2_100)
+    ]
+    live_try.ask(m.Batch(tuple(staged[:1_000])))
+    live_try.ask(m.Batch(tuple(staged[1_000:2_000])))
+    with pytest.raises(errors.ValueTooLargeError, match="limit of 8,388,608"):
+        live_try.ask(m.Batch(tuple(staged[2_000:])))
 
 
 def test_what_a_superseded_try_has_staged_is_let_go(client: Client, live_try: LiveTry) -> None:
