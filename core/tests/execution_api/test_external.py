@@ -30,7 +30,7 @@ def in_place(origin: Any = TASK, reference: str = "/files/k") -> m.External:
 def objects(client: Client) -> dict[str, int]:
     """Return by how many records each object is named."""
     rows = client.store._connection.execute("SELECT reference, records FROM external_objects")
-    return dict(rows.fetchall())
+    return {str(reference): int(str(records)) for reference, records in rows}
 
 
 # --- task state ------------------------------------------------------------------------------------------
