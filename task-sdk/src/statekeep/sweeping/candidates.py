@@ -8,6 +8,8 @@ import tempfile
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._shared.state.errors import InvalidKeyError
+from .._shared.state.rules import check_key
 from .._shared.state.scope import AssetScope, TaskScope
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from .._shared.state.backend import BaseStateBackend
     from .._shared.state.scope import StateScope
 
-# The user's key, `~`, and the write's generation: 26 base32 characters.
-_STORAGE_KEY = re.compile(r".+~[0-9A-Za-z]{26}", re.DOTALL)
+# What a storage key has behind the user's key: 128 random bits in base32.
+_GENERATION = re.compile("~[0-9A-Za-z]{26}")
+_GENERATION_CHARACTERS = 27
 
 
 class Candidate(NamedTuple):
@@ -74,8 +77,17 @@ class Candidates:
 
 def _is_understood(scope: object, storage_key: object, modified_at: datetime) -> bool:
     """Whether it is clear whose object it is, and how old."""
-    is_named = isinstance(storage_key, str) and _STORAGE_KEY.fullmatch(storage_key) is not None
-    return is_named and isinstance(scope, (TaskScope, AssetScope)) and modified_at.tzinfo is not None
+    if not isinstance(scope, (TaskScope, AssetScope)) or modified_at.tzinfo is None:
+        return False
+    return isinstance(storage_key, str) and _is_storage_key(storage_key)
+
+
+def _is_storage_key(text: str) -> bool:
+    try:
+        check_key(text[:-_GENERATION_CHARACTERS])
+    except InvalidKeyError:
+        return False
+    return _GENERATION.fullmatch(text[-_GENERATION_CHARACTERS:]) is not None
 
 
 def _names(scope: StateScope) -> list[str | int | None]:

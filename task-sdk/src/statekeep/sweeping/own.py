@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A page of which one may be under way when the time is up; what it deleted is then deleted again.
 _PAGE_OBJECTS = 100
+# The store looks up no more pairs of a backend and an origin at once.
+_MOST_PAIRS = 1_000
 
 
 def dispose_own(
@@ -29,13 +31,17 @@ def dispose_own(
 ) -> None:
     """Delete what is due of these origins, for no longer than the limit; the sweep does the rest.
 
-    Never raises, and says at most one line: when something could not be deleted. ``ask`` is not called any
-    more after this returns. When nothing is due, which is the rule, no thread is started.
+    ``origins`` is not empty. Never raises, and says at most one line: when something could not be deleted.
+    ``ask`` is not called any more after this returns. When nothing is due, which is the rule, no thread is
+    started.
     """
     try:
         ids = tuple(backend_id for one in answering(backends) for backend_id in one.backend_ids)
-        due = ids and ask(m.FetchDisposals(ids, tuple(origins), limit=1, dry_run=True)).disposals
-        problem = _within(time_limit_seconds, ask, backends, tuple(origins)) if due else None
+        if not ids:
+            return
+        some = tuple(origins)[: _MOST_PAIRS // len(ids)]
+        due = ask(m.FetchDisposals(ids, some, limit=1, dry_run=True)).disposals
+        problem = _within(time_limit_seconds, ask, backends, some) if due else None
     # The job has ended well or badly, and nothing here may change how.
     except Exception as error:
         problem = problem_of(error)
