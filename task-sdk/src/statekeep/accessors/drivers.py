@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol, TypeVar
 
-from .._shared.state.errors import StatekeepError
-from .flows import Ask, Pause
+from .._shared.state.errors import StatekeepError, error_from
+from .flows import Ask, BackendCall, Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .flows import Flow
+    from collections.abc import Sequence
+
+    from .flows import Flow, Step
 
 T = TypeVar("T")
+
+# Each may hold a large value in memory, and one store serves many tasks.
+MOST_AT_ONCE = 8
 
 
 class Transport(Protocol):
@@ -44,8 +49,8 @@ def run(flow: Flow[T], transport: Transport) -> T:
             return end.value  # type: ignore[no-any-return]  # what the generator returned, a T
         try:
             resume, answer = flow.send, _answer(step, transport)
-        except StatekeepError as error:
-            resume, answer = flow.throw, error
+        except Exception as error:  # a backend is somebody else's code: whatever it is, the flow decides
+            resume, answer = flow.throw, _own(error)
 
 
 async def arun(flow: Flow[T], transport: Transport) -> T:
@@ -59,19 +64,79 @@ async def arun(flow: Flow[T], transport: Transport) -> T:
             return end.value  # type: ignore[no-any-return]  # what the generator returned, a T
         try:
             resume, answer = flow.send, await _aanswer(step, transport)
-        except StatekeepError as error:
-            resume, answer = flow.throw, error
+        except Exception as error:  # as above; a caller who is cancelled is no Exception, and ends it
+            resume, answer = flow.throw, _own(error)
 
 
-def _answer(step: Ask | Pause, transport: Transport) -> Any:
-    if isinstance(step, Pause):
-        return time.sleep(step.seconds)
-    return transport.call(step.request, step.request_id)
+def _answer(step: Step, transport: Transport) -> Any:
+    if isinstance(step, Ask):
+        return transport.call(step.request, step.request_id)
+    if isinstance(step, BackendCall):
+        return step.blocking()
+    if isinstance(step, Together):
+        return _together(step.flows, transport)
+    return time.sleep(step.seconds)
 
 
-async def _aanswer(step: Ask | Pause, transport: Transport) -> Any:
-    if isinstance(step, Pause):
-        import asyncio
+async def _aanswer(step: Step, transport: Transport) -> Any:
+    if isinstance(step, Ask):
+        return await transport.acall(step.request, step.request_id)
+    if isinstance(step, BackendCall):
+        return await _called(step)
+    if isinstance(step, Together):
+        return await _atogether(step.flows, transport)
+    import asyncio
 
-        return await asyncio.sleep(step.seconds)
-    return await transport.acall(step.request, step.request_id)
+    return await asyncio.sleep(step.seconds)
+
+
+async def _called(step: BackendCall) -> Any:
+    if step.asynchronous is not None:
+        return await step.asynchronous()
+    import asyncio
+
+    from ..channel.cancelled_calls import outcome
+
+    # A thread cannot be stopped: a caller who went on before it has ended could be overtaken by it.
+    return await outcome(asyncio.ensure_future(asyncio.to_thread(step.blocking)), take_back=lambda: False)
+
+
+def _together(flows: Sequence[Flow[Any]], transport: Transport) -> list[Any]:
+    if len(flows) == 1:
+        return [run(flows[0], transport)]
+    from concurrent.futures import ThreadPoolExecutor
+
+    threads = ThreadPoolExecutor(min(MOST_AT_ONCE, len(flows)), "statekeep-backend")
+    try:
+        pending = [threads.submit(run, flow, transport) for flow in flows]
+        return [each.result() for each in pending]
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+async def _atogether(flows: Sequence[Flow[Any]], transport: Transport) -> list[Any]:
+    import asyncio
+
+    places = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def in_its_place(flow: Flow[T]) -> T:
+        async with places:
+            return await arun(flow, transport)
+
+    pending = [asyncio.ensure_future(in_its_place(flow)) for flow in flows]
+    try:
+        return await asyncio.gather(*pending)
+    finally:
+        for each in pending:
+            each.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _own(error: Exception) -> Exception:
+    """Return an error as this copy's: a backend may raise the core's, which no ``except`` here matches."""
+    code, facts = getattr(error, "code", None), getattr(error, "facts", None)
+    if isinstance(error, StatekeepError) or not isinstance(code, str) or not isinstance(facts, dict):
+        return error
+    own = error_from(code, facts)
+    own.__cause__ = error
+    return own

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._shared.state.errors import BackendMismatchError
 from .._shared.state.messages import Writer
 from .._shared.state.values import decode
+from .origins import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from .._shared.state import messages
 
-__all__ = ["StateChange", "StateEntry", "Writer", "change_from", "entry_from"]
+__all__ = ["StateChange", "StateEntry", "Writer", "change_from", "entry_from", "value_from"]
 
 
 class StateEntry(NamedTuple):
@@ -45,11 +47,22 @@ class StateChange(NamedTuple):
     writer: Writer | None
 
 
+def value_from(entry: messages.Entry | messages.Change, value_type: Any) -> Any:
+    """Return the value that a reply carries, read as ``value_type``; None when it carries none.
+
+    Raises :class:`BackendMismatchError` for one that lies elsewhere: no backend has fetched it.
+    """
+    if entry.external is not None:
+        whose = shown(entry.external.origin)
+        raise BackendMismatchError(scope=whose, key=entry.key, backend_id=entry.external.backend_id)
+    return None if entry.value is None else decode(entry.value, value_type)
+
+
 def entry_from(entry: messages.Entry, value_type: Any) -> StateEntry:
     """Return the entry that a reply carries, its value read as ``value_type``."""
     return StateEntry(
         key=entry.key,
-        value=decode(entry.value, value_type),
+        value=value_from(entry, value_type),
         version=entry.version,
         updated_at=None if entry.updated_at is None else _instant(entry.updated_at),
         expires_at=None if entry.expires_at is None else _instant(entry.expires_at),
@@ -64,7 +77,7 @@ def change_from(change: messages.Change, value_type: Any) -> StateChange:
         version=change.version,
         change=change.change,
         changed_at=_instant(change.changed_at),
-        value=None if change.value is None else decode(change.value, value_type),
+        value=value_from(change, value_type),
         writer=change.writer,
     )
 

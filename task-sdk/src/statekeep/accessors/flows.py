@@ -7,13 +7,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from .._shared.state import messages
 from .._shared.state.errors import ConflictError, InvalidRequestError
-from .._shared.state.values import decode
-from .entries import StateChange, StateEntry, change_from, entry_from
+from .entries import StateChange, StateEntry, change_from, entry_from, value_from
 from .operations import Operation, StateOperations, request_id_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
     from typing import TypeAlias
 
     from .._shared.state.retention import Retention
@@ -40,7 +39,28 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Flow: TypeAlias = "Generator[Ask | Pause, Any, T]"
+class BackendCall(NamedTuple):
+    """Wanted: what a method of a worker-side backend returns; whatever it raises is thrown into the flow.
+
+    An event loop awaits ``asynchronous()``, or runs ``blocking()`` in a thread where there is no such twin.
+    """
+
+    blocking: Callable[[], Any]
+    asynchronous: Callable[[], Awaitable[Any]] | None = None
+
+
+class Together(NamedTuple):
+    """Wanted: the results of these flows, in order; several are on their way at once.
+
+    When one fails, those that have not begun never do, the others have come to an end, and its error is
+    thrown into the flow.
+    """
+
+    flows: Sequence[Flow[Any]]
+
+
+Step: TypeAlias = "Ask | Pause | BackendCall | Together"
+Flow: TypeAlias = "Generator[Step, Any, T]"
 
 
 def one(operation: Operation[T]) -> Flow[T]:
@@ -102,24 +122,44 @@ def update(
     Refused where this try has staged an increment or a set_max: the write would put a fixed value in place
     of what is reckoned anew from whatever stands when the try finishes, and undo what others write.
     """
+    request = operations.get(key, default, value_type).request
+
+    def changed(standing: messages.Entry | None) -> Flow[Any]:
+        value = change(default if standing is None else value_from(standing, value_type))
+        version = None if standing is None else standing.version
+        write = operations.set(key, value, keep=keep, if_version=version, if_absent=standing is None).request
+        yield Ask(write, request_id_for(write))
+        return value
+
+    return (yield from compare_and_set(key, lambda: _asked(request), changed))
+
+
+def compare_and_set(
+    key: str,
+    read: Callable[[], Flow[messages.Entry | messages.Absent]],
+    write: Callable[[messages.Entry | None], Flow[T]],
+) -> Flow[T]:
+    """Read what stands, and write under the condition that it still does; again when it did not.
+
+    ``write`` gets the entry (None: there is none), writes under that condition, and its result is returned.
+    """
     lost: ConflictError | None = None
     for finished_rounds in range(MAX_UPDATE_ROUNDS):
         if lost is not None:
             yield Pause(_pause_seconds(finished_rounds))
-        reply = yield Ask(operations.get(key, default, value_type).request)
-        is_absent = isinstance(reply, messages.Absent)
-        if not is_absent and reply.is_relative:
+        reply = yield from read()
+        standing = reply if isinstance(reply, messages.Entry) else None
+        if standing is not None and standing.is_relative:
             raise _relative(key)
-        changed = change(default if is_absent else decode(reply.value, value_type))
-        version = None if is_absent else reply.version
-        write = operations.set(key, changed, keep=keep, if_version=version, if_absent=is_absent).request
         try:
-            yield Ask(write, request_id_for(write))
+            return (yield from write(standing))
         except ConflictError as conflict:
             lost = conflict
-        else:
-            return changed
     raise lost or AssertionError("there is at least one round")
+
+
+def _asked(request: Any) -> Flow[Any]:
+    return (yield Ask(request))
 
 
 def _relative(key: str) -> InvalidRequestError:

@@ -9,7 +9,7 @@ from .._shared.state import messages, retention
 from .._shared.state.errors import InvalidRequestError, ValueTooLargeError
 from .._shared.state.rules import check_key
 from .._shared.state.values import decode, encode
-from .entries import StateEntry, entry_from
+from .entries import StateEntry, entry_from, value_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ T = TypeVar("T")
 # The store ends a page earlier when its values would not fit into a frame.
 _PAGE_ENTRIES = 1000
 
+NO_BACKEND_REMEDY = "set [workers] state_backend to keep large values on the worker"
+
 
 class Operation(NamedTuple, Generic[T]):
     """A request, and the function that reads what its reply says."""
@@ -33,10 +35,11 @@ class Operation(NamedTuple, Generic[T]):
 class StateOperations:
     """Makes the operations on one target: the task's own state (None), or an asset's (its id).
 
-    What breaks a rule is refused here, before anything is sent.
+    What breaks a rule is refused here, before anything is sent. ``max_value_bytes`` is None where a backend
+    may take large values.
     """
 
-    def __init__(self, target: int | None, max_value_bytes: int, *, apply_now: bool = False) -> None:
+    def __init__(self, target: int | None, max_value_bytes: int | None, *, apply_now: bool = False) -> None:
         self._target = target
         self._max_value_bytes = max_value_bytes
         self._apply_now = apply_now
@@ -131,34 +134,37 @@ class StateOperations:
         return messages.Get(key, self._target)
 
     def _fitting(self, key: str, encoded: bytes) -> bytes:
-        if len(encoded) > self._max_value_bytes:
-            raise ValueTooLargeError(
-                what=_value_of(key),
-                size_bytes=len(encoded),
-                limit_bytes=self._max_value_bytes,
-                remedy="raise [state_store] max_value_bytes, or keep it elsewhere and store where it is",
-            )
+        if self._max_value_bytes is not None:
+            check_size(key, encoded, self._max_value_bytes, remedy=NO_BACKEND_REMEDY)
         return encoded
+
+
+def check_size(key: str, encoded: bytes, limit_bytes: int, *, remedy: str) -> None:
+    """Refuse a value that the store would not take (:class:`ValueTooLargeError`)."""
+    if len(encoded) > limit_bytes:
+        raise ValueTooLargeError(
+            what=_value_of(key), size_bytes=len(encoded), limit_bytes=limit_bytes, remedy=remedy
+        )
 
 
 def request_id_for(request: Any) -> str | None:
     """Return a new request id where repeating the request could change more than doing it once.
 
-    None for reads, and for blind writes of the task's own state, which has one writer.
+    None for reads, and for blind writes of the task's own state, which has one writer. (A repetition that
+    names an object could name one that was deleted in between.)
     """
     if isinstance(request, messages.Get | messages.ListEntries | messages.ListHistory):
         return None
     if isinstance(request, messages.Set | messages.Delete | messages.Clear) and request.target is None:
-        has_condition = getattr(request, "if_version", None) is not None or getattr(
-            request, "if_absent", False
-        )
-        if not has_condition:
+        marks = ("if_version", "external")
+        is_blind = all(getattr(request, mark, None) is None for mark in marks)
+        if is_blind and not getattr(request, "if_absent", False):
             return None
     return os.urandom(16).hex()
 
 
 def _value(reply: Any, default: Any, value_type: Any) -> Any:
-    return default if isinstance(reply, messages.Absent) else decode(reply.value, value_type)
+    return default if isinstance(reply, messages.Absent) else value_from(reply, value_type)
 
 
 def _value_of(key: str) -> str:

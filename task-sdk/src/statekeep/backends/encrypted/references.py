@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._shared.state.errors import StoreUnusableError
 from .origins import object_origin, plain_origin, plain_tag
+from .refusals import NotEncryptedError
 from .wrapping import Whose, Wrapping
 
 if TYPE_CHECKING:
@@ -150,6 +151,16 @@ class EncryptedReferences(Wrapping):
         if self._allow_plaintext:
             known.append(sha256)
         return any([hmac.compare_digest(recorded, one) for one in known])  # noqa: C419 -- every one is compared
+
+    # --- what stands elsewhere ----------------------------------------------------------------------------
+
+    def check_inline(self, *, scope: str, key: str) -> None:
+        """Raise ``NotEncryptedError`` for a value that the server holds itself, unless plaintext is allowed.
+
+        Whoever reads a record asks this, since such a value never reaches a backend.
+        """
+        if not self._allow_plaintext:
+            raise NotEncryptedError(scope=scope, key=key, reference="it stands in the record itself")
 
     # --- where a ciphertext belongs -----------------------------------------------------------------------
 
