@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .backends.configured import Backends
+
 _SUBSCRIPTS = frozenset(
     {"asset_state", "dag_id", "fence", "map_index", "run_id", "task_id", "task_state", "ti_id", "try_number"}
 )
@@ -42,14 +44,22 @@ class Context:
     be read as ``context["task_state"]``.
     """
 
-    def __init__(self, described: messages.Context, transport: Transport) -> None:
+    def __init__(
+        self, described: messages.Context, transport: Transport, backends: Backends | None = None
+    ) -> None:
+        """``backends``: those that ``described`` names, when this process has made them already."""
         task = described.task
         self.dag_id, self.run_id, self.task_id = task.dag_id, task.run_id, task.task_id
         self.map_index = task.map_index
         self.ti_id = described.ti_id
         self.try_number = described.try_number
-        self.task_state = TaskStateAccessor(StateOperations(None, described.max_value_bytes), transport)
-        self.asset_state = DeclaredAssets(described.grants, described.max_value_bytes, transport)
+        max_value_bytes: int | None = described.max_value_bytes
+        self._origins = {grant.asset_id: _address_of(grant) for grant in described.grants}
+        if described.state_backend or described.read_backends:
+            transport = self._offloading(described, transport, backends)
+            max_value_bytes = None  # judged where it is known which values stay inline
+        self.task_state = TaskStateAccessor(StateOperations(None, max_value_bytes), transport)
+        self.asset_state = DeclaredAssets(described.grants, max_value_bytes, transport)
         self._transport = transport
 
     @property
@@ -63,11 +73,11 @@ class Context:
         An inlet, or with ``writable`` an outlet. An unknown asset is created, and the declaration is
         recorded. Raises ``AssetInactiveError`` for one that was deactivated.
         """
-        return self.asset_state.add(run(self._declaration(asset, writable), self._transport))
+        return self._added(run(self._declaration(asset, writable), self._transport))
 
     async def adeclare(self, asset: Asset | str, *, writable: bool = False) -> AssetStateAccessor:
         """As :meth:`declare`, without blocking the event loop."""
-        return self.asset_state.add(await arun(self._declaration(asset, writable), self._transport))
+        return self._added(await arun(self._declaration(asset, writable), self._transport))
 
     def __getitem__(self, name: str) -> Any:
         if name not in _SUBSCRIPTS:
@@ -79,6 +89,29 @@ class Context:
             f"<Context dag_id={self.dag_id!r} run_id={self.run_id!r} task_id={self.task_id!r} "
             f"map_index={self.map_index} try_number={self.try_number}>"
         )
+
+    def _offloading(
+        self, described: messages.Context, transport: Transport, backends: Backends | None
+    ) -> Transport:
+        # A task without a backend imports none of this.
+        from .accessors.offloading import Offloading, OffloadingTransport
+        from .backends.configured import Backends
+
+        if backends is None:
+            backends = Backends(
+                state_backend=described.state_backend,
+                read_backends=described.read_backends,
+                store_id=described.store_id,
+            )
+
+        def origin_of(target: messages.Target) -> messages.TaskAddress | messages.AssetAddress:
+            return self._origins[target] if isinstance(target, int) else described.task
+
+        return OffloadingTransport(transport, Offloading(backends, origin_of, described.max_value_bytes))
+
+    def _added(self, grant: messages.Grant) -> AssetStateAccessor:
+        self._origins[grant.asset_id] = _address_of(grant)
+        return self.asset_state.add(grant)
 
     @staticmethod
     def _declaration(asset: Asset | str, writable: bool) -> flows.Flow[messages.Grant]:
@@ -133,6 +166,10 @@ def _supervised(address: str) -> Context:
         # Threads that ask for it at once get one and the same, so that they share what is declared later.
         context = _supervised_by_address.setdefault(address, Context(client.context(), client))
     return context
+
+
+def _address_of(grant: messages.Grant) -> messages.AssetAddress:
+    return messages.AssetAddress(grant.name, grant.uri)
 
 
 def _no_task() -> NoCurrentTaskError:

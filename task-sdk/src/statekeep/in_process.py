@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from . import config
+from ._shared.settings import config_file
 from ._shared.state import messages as m
 from ._shared.state.errors import (
     ForbiddenError,
@@ -26,15 +27,22 @@ from .client.opening import lock_directory, open_client_apart
 from .client.store_client import draw_request_id
 from .context import Context, entered
 from .supervisor.job import Job, shown
+from .supervisor.saying import say
 from .supervisor.starting import Starter, lock_path
+from .supervisor.supervised_try import context_of
+from .supervisor.worker_backends import dispose_of_job, made_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ._shared.state.wire import Plain
+    from .backends.configured import Backends
     from .client.store_client import StoreClient
 
 _BEATS_PER_LEASE = 3
+
+# process-wide: tasks that are opened one after the other share connections, and what is kept in memory.
+_backends_by_settings: dict[tuple[object, ...], Backends | None] = {}
 
 
 class InProcessTransport:
@@ -142,6 +150,7 @@ def open_task(
     )
     environ = config.process_environment()
     settings = config.load(environ)
+    backends = _made_backends(settings.workers, environ)
     starter = Starter(
         job,
         lock_path(lock_directory(settings, environ), job.task),
@@ -152,18 +161,35 @@ def open_task(
     try:
         started = starter.start(pause=time.sleep, is_stopped=lambda: False)
         claims = m.TryClaims(started.instance_id, started.try_number)
-        described = m.Context(
-            job.task, started.ti_id, started.try_number, started.grants, started.max_value_bytes
-        )
         transport = InProcessTransport(starter.client, claims, job.task)
-        context = Context(described, transport)
+        if backends is not None:
+            backends.belong_to(started.store_id)
+        context = Context(context_of(job.task, started, settings.workers), transport, backends)
         with _lease(transport, started.lease_seconds), _finish(transport), entered(context):
             yield context
+        if backends is not None and os.getpid() == pid:
+            dispose_of_job(starter.client, job.task, started, backends, say=say)
     finally:
         # A forked child that leaves the block has ended nothing: the try, the store and the lock, which a
         # fork shares, are its parent's.
         if os.getpid() == pid:
             starter.close()
+
+
+def _made_backends(workers: config.Workers, environ: Mapping[str, str]) -> Backends | None:
+    """Return the configured backends, made anew when settings have changed. Raises ``SettingsError``."""
+    variables = sorted(item for item in environ.items() if item[0].startswith("STATEKEEP"))
+    settings = (workers.state_backend, workers.read_backends, *variables, _changed_at(config_file(environ)))
+    if settings not in _backends_by_settings:
+        _backends_by_settings[settings] = made_backends(workers, environ)
+    return _backends_by_settings[settings]
+
+
+def _changed_at(path: str | None) -> int | None:
+    try:
+        return None if path is None else os.stat(path).st_mtime_ns  # noqa: PTH116 -- as everywhere at a start
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -220,7 +220,7 @@ def test_a_class_that_reads_the_configuration_is_made_by_it(write: Write) -> Non
         "Again": ["again"],
     }.items():
         made = load_backends(f"{name}.{class_name}", option=OPTION, source=SOURCE, environ={"PLACE": "ab"})
-        assert [backend.place for backend in made] == places
+        assert [vars(backend)["place"] for backend in made] == places
         assert {type(backend).__name__ for backend in made} == {class_name}
 
 

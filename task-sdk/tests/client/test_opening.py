@@ -14,8 +14,6 @@ from statekeep.errors import UnsupportedError
     ("option", "value", "said"),
     [
         ("api.url", "https://state.example.org", r"unset \[api\] url"),
-        ("workers.state_backend", "package.module.Class", r"unset \[workers\] state_backend"),
-        ("workers.read_backends", "package.module.Class", r"unset \[workers\] state_backend"),
     ],
 )
 def test_what_this_release_cannot_do_is_said_and_not_ignored(

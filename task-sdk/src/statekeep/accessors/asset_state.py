@@ -33,7 +33,7 @@ class AssetStateAccessor(StateReader):
     not mixed on one key. Writes raise ``AssetNotDeclaredError`` for an asset that is an inlet only.
     """
 
-    def __init__(self, grant: messages.Grant, max_value_bytes: int, transport: Transport) -> None:
+    def __init__(self, grant: messages.Grant, max_value_bytes: int | None, transport: Transport) -> None:
         super().__init__(StateOperations(grant.asset_id, max_value_bytes), transport)
         self._at_once = StateOperations(grant.asset_id, max_value_bytes, apply_now=True)
         self._is_writable = grant.writable
@@ -200,7 +200,7 @@ class AssetStateAccessor(StateReader):
 class DeclaredAssets:
     """The assets that this try declared, each with its state: ``context.asset_state[asset]``."""
 
-    def __init__(self, grants: Iterable[messages.Grant], max_value_bytes: int, transport: Transport) -> None:
+    def __init__(self, grants: Iterable[messages.Grant], max_value_bytes: int | None, transport: Transport) -> None:
         self._grants = {grant.asset_id: grant for grant in grants}
         self._max_value_bytes = max_value_bytes
         self._transport = transport

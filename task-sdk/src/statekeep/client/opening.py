@@ -48,9 +48,3 @@ def _check_embedded(settings: Settings) -> None:
             what=f"the server {settings.api.url}",
             problem="this release has the embedded store only; unset [api] url",
         )
-    if settings.workers.state_backend or settings.workers.read_backends:
-        # Said, not ignored: who configured a backend counts on its values staying on the worker.
-        raise UnsupportedError(
-            what="keeping values in a backend of the worker",
-            problem="tasks cannot use one in this release; unset [workers] state_backend and read_backends",
-        )

@@ -10,19 +10,29 @@ from ..client.opening import lock_directory, open_client
 from .descriptors import occupy_standard_descriptors
 from .saying import say
 from .supervisor import Supervisor
+from .worker_backends import dispose_of_job, made_backends
 
 if TYPE_CHECKING:
+    from .._shared.state import messages as m
+    from ..client.store_client import StoreClient
     from .job import Job, Outcome
 
 
 def supervise(job: Job) -> Outcome:
     """Supervise a job on the configured store, in this process's environment; say on stderr what happens.
 
-    Raises what keeps the store from being opened, ``SettingsError`` included; nothing was started then.
+    Raises what keeps the store from being opened, ``SettingsError`` included; nothing was started then. Each
+    configured backend is made before that.
     """
     occupy_standard_descriptors()
     environ = config.process_environment()
     settings = config.load(environ)
+    backends = made_backends(settings.workers, environ)
+
+    def tidy_up(client: StoreClient, started: m.Started) -> None:
+        if backends is not None:
+            dispose_of_job(client, job.task, started, backends, say=say)
+
     supervisor = Supervisor(
         job,
         settings.workers,
@@ -30,6 +40,7 @@ def supervise(job: Job) -> Outcome:
         lock_directory=lock_directory(settings, environ),
         environ=environ,
         say=say,
+        tidy_up=tidy_up,
     )
     return supervisor.run()
 

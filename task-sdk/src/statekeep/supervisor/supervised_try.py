@@ -52,6 +52,20 @@ class Place(NamedTuple):
     on_step: Callable[[str], None]
 
 
+def context_of(task: m.TaskAddress, started: m.Started, workers: Workers) -> m.Context:
+    """Return what a task may know of its try, and of its worker's backends."""
+    return m.Context(
+        task,
+        started.ti_id,
+        started.try_number,
+        started.grants,
+        started.max_value_bytes,
+        store_id=started.store_id,
+        state_backend=workers.state_backend,
+        read_backends=workers.read_backends,
+    )
+
+
 class SupervisedTry:
     """A try that the store has started. ``run`` is called once; signals and fences may come meanwhile.
 
@@ -77,9 +91,7 @@ class SupervisedTry:
         socket can be made.
         """
         place, started = self._place, self._started
-        context = m.Context(
-            self._job.task, started.ti_id, started.try_number, started.grants, started.max_value_bytes
-        )
+        context = context_of(self._job.task, started, place.settings)
         relay = Relay(
             place.loop, place.client, context, self._claims, on_fenced=self.fence, on_step=place.on_step
         )

@@ -52,8 +52,12 @@ class Supervisor:
         say: Callable[[str], None],
         on_step: Callable[[str], None] = lambda _step: None,
         finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,
+        tidy_up: Callable[[StoreClient, m.Started], None] = lambda _client, _started: None,
     ) -> None:
-        """Raises ``UnavailableError`` when this process may not open enough files."""
+        """Raises ``UnavailableError`` when this process may not open enough files.
+
+        ``tidy_up`` is called when the job has ended and is recorded, unless a signal asked for its end.
+        """
         check_descriptors()
         self._job = job
         self._settings = settings
@@ -63,6 +67,7 @@ class Supervisor:
         self._say = say
         self._on_step = on_step
         self._finish_patience_seconds = finish_patience_seconds
+        self._tidy_up = tidy_up
         self._loop = Loop()
         self._terminal = Terminal()
         self._guardian: Guardian | None = None
@@ -108,11 +113,14 @@ class Supervisor:
         started = starter.start(pause=self._pause, is_stopped=self._is_stopped)
         try:
             self._say_resumed(started)
-            return self._run_guarded(socket_directory, starter, started)
+            outcome = self._run_guarded(socket_directory, starter, started)
         # Whatever it is: the store must not take the try for a running one. What ran is dead by now.
         except Exception as fault:
             self._record_fault(starter, fault, started if self._life is None else self._life.started)
             raise
+        if not self._is_stopped():
+            self._tidy_up(starter.client, started)
+        return outcome
 
     def _record_fault(self, starter: Starter, fault: Exception, started: m.Started) -> None:
         """Record the try as failed, unless it is recorded as ended already, which then stands."""
