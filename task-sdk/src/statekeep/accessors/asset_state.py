@@ -200,7 +200,9 @@ class AssetStateAccessor(StateReader):
 class DeclaredAssets:
     """The assets that this try declared, each with its state: ``context.asset_state[asset]``."""
 
-    def __init__(self, grants: Iterable[messages.Grant], max_value_bytes: int | None, transport: Transport) -> None:
+    def __init__(
+        self, grants: Iterable[messages.Grant], max_value_bytes: int | None, transport: Transport
+    ) -> None:
         self._grants = {grant.asset_id: grant for grant in grants}
         self._max_value_bytes = max_value_bytes
         self._transport = transport
