@@ -7,8 +7,8 @@ import pytest
 from statekeep_core import retention
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state.messages import Swept
 from statekeep_core.policy import Work
-from statekeep_core.retention import Swept
 
 from core.tests.conftest import TASK, WORKER, Client, MovedClock
 
@@ -51,7 +51,7 @@ def test_a_sweep_of_nothing_is_short(client: Client) -> None:
     fill(client, client.start(), 100)
     store = CountedStore(client)
     assert retention.sweep(store) == Swept()
-    assert store.transactions <= 6
+    assert store.transactions == 1
 
 
 def test_entries_go_when_their_own_retention_is_over(client: Client, clock: MovedClock) -> None:
@@ -248,3 +248,108 @@ def test_a_sweep_that_has_had_enough_is_still_due(client: Client, clock: MovedCl
     clock.advance(DAY_SECONDS)
     assert retention.sweep(client.store, is_enough=lambda: True) == Swept()
     assert client.store.transact(lambda work: retention.is_sweep_due(work.tx))
+
+
+# --- its steps -------------------------------------------------------------------------------------------
+
+
+def in_steps(client: Client, room: int, *, dry_run: bool) -> list[Swept]:
+    """Return what each step of a sweep answered."""
+    steps: list[Swept] = []
+    while not steps or steps[-1].cursor is not None:
+        cursor = steps[-1].cursor if steps else None
+        steps.append(
+            client.store.transact(
+                lambda work: retention.sweep_step(work, cursor, dry_run=dry_run, room=room)  # noqa: B023
+            )
+        )
+    return steps
+
+
+def total(steps: list[Swept]) -> Swept:
+    return Swept(*(sum(step[place] for step in steps) for place in range(3)))
+
+
+def fill_with_leftovers(client: Client, clock: MovedClock) -> Swept:
+    """Fill the store with leftovers of each kind among what is kept; return how much is to go in 40 days."""
+    outlets = tuple(m.AssetAddress(name) for name in "abc")
+    started = client.ask(WORKER, m.Start(TASK, outlets=outlets))
+    claims = m.TryClaims(started.instance_id, 1)
+    fill(client, claims, 23, retention=10)
+    client.ask(claims, m.Batch(tuple(m.Set(f"kept {key}", b"1", retention="never") for key in range(5))))
+    client.ask(claims, m.Batch(tuple(m.Set(f"x {key}", b"1") for key in range(7))))
+    for grant in started.grants:
+        fill(client, claims, 9, target=grant.asset_id, apply_now=True)
+        fill(client, claims, 4, target=grant.asset_id, apply_now=True, retention=10)
+    client.ask(claims, m.Finish(True), "id")
+    client.ask_together(*[(OPERATOR, m.Increment("n", b"1", TASK), f"id {n}") for n in range(11)])
+    client.ask_together(
+        *[(OPERATOR, m.Set(key, b"1", TASK._replace(map_index=n))) for n in range(6) for key in "ab"]
+    )
+    for outlet in outlets[:2]:
+        client.ask(OPERATOR, m.Deactivate(outlet))
+        clock.advance(1)
+    clock.advance(39 * DAY_SECONDS)
+    live = client.start(TASK._replace(task_id="live"))
+    fill(client, live, 8)
+    client.ask(live, m.Set("too young", b"1", retention=10 * DAY_SECONDS), "young")
+    clock.advance(DAY_SECONDS - 1)
+    # Of each asset the 4 that expired, and of the two without an owner the other 5.
+    return Swept(task_entries=23 + 7 + 1, asset_entries=3 * 4 + 2 * 5, requests=12)
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 7, 50, 1_000])
+def test_a_dry_run_counts_what_a_sweep_removes(client: Client, clock: MovedClock, room: int) -> None:
+    expected = fill_with_leftovers(client, clock)
+    before = dump(client)
+    for _ in range(2):
+        assert total(in_steps(client, room, dry_run=True)) == expected
+        assert dump(client) == before
+    steps = in_steps(client, room, dry_run=False)
+    assert total(steps) == expected
+    assert max(sum(step[:3]) for step in steps) <= room
+    assert total(in_steps(client, room, dry_run=False)) == Swept()
+    assert sorted(entry.key for entry in client.ask(OPERATOR, m.ListEntries(TASK)).entries) == [
+        f"kept {key}" for key in range(5)
+    ]
+
+
+def dump(client: Client) -> list[Any]:
+    tables = ("task_entries", "asset_entries", "asset_history", "request_log", "assets", "store")
+    return [client.store._connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+
+
+def test_a_sweep_in_steps_is_noted_at_its_end(client: Client, clock: MovedClock) -> None:
+    fill(client, client.start(), 1_500, retention=1)
+    clock.advance(DAY_SECONDS)
+
+    def is_due() -> Any:
+        return client.store.transact(lambda work: retention.is_sweep_due(work.tx))
+
+    first = client.ask(WORKER, m.SweepStep())
+    assert (first.task_entries, is_due()) == (1_000, True)
+    counted = client.ask(WORKER, m.SweepStep(first.cursor, dry_run=True))
+    assert (counted.cursor, counted.task_entries, is_due()) == (None, 500, True)
+    second = client.ask(WORKER, m.SweepStep(first.cursor))
+    assert (second, is_due()) == (counted, False)
+
+
+def test_a_step_that_is_repeated_goes_on(client: Client, clock: MovedClock) -> None:
+    fill(client, client.start(), 2_500, retention=1)
+    clock.advance(1)
+    step = client.ask(WORKER, m.SweepStep(), "id")
+    lost = client.ask(WORKER, m.SweepStep(step.cursor), "id 2")
+    again = client.ask(WORKER, m.SweepStep(step.cursor), "id 2")
+    assert (lost.task_entries, again.task_entries, again.cursor) == (1_000, 500, None)
+    assert rows_in(client, "task_entries") == 0
+
+
+def test_what_stays_is_looked_at_once(client: Client, clock: MovedClock) -> None:
+    claims = client.start()
+    fill(client, claims, 3_000, retention="never")
+    client.ask(claims, m.Set("x", b"1"))
+    client.ask(claims, m.Finish(True))
+    clock.advance(31 * DAY_SECONDS)
+    store = CountedStore(client)
+    assert retention.sweep(store) == Swept(task_entries=1)
+    assert store.transactions == 4

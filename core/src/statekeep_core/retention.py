@@ -80,14 +80,14 @@ def sweep(store: Store, is_enough: Callable[[], bool] = lambda: False) -> Swept:
     return total
 
 
-def sweep_step(work: Work, cursor: str | None, *, dry_run: bool = False) -> Swept:
-    """Look at up to 1,000 rows from the ``cursor`` on, and remove, or with ``dry_run`` count, what is to go.
+def sweep_step(work: Work, cursor: str | None, *, dry_run: bool = False, room: int = BATCH_ROWS) -> Swept:
+    """Look at up to ``room`` rows from the ``cursor`` on; remove, or with ``dry_run`` count, what is to go.
 
     After the last step the store counts as swept. Raises :class:`InvalidRequestError` for a cursor that no
     step can have given.
     """
     at: Place | None = sweep_cursor.load(cursor, _STARTS)
-    total, room = Swept(), BATCH_ROWS
+    total = Swept()
     while at is not None and room > 0:
         stage = _STAGES[at.stage]
         leg = stage.go(_Errand(work, room, dry_run), *at.position)

@@ -11,6 +11,7 @@ from statekeep_core.metastore.transaction import Transaction
 from core.tests.metastore.conftest import NOW_US, at
 
 STAMP = Stamp("operator:ann")
+BEGINNING = (-1, -1)
 
 
 def add_instance(tx: Transaction, number: int, entries: int) -> int:
@@ -21,14 +22,30 @@ def add_instance(tx: Transaction, number: int, entries: int) -> int:
 
 
 def test_instances_are_found_by_their_entries(tx: Transaction) -> None:
-    ids = [add_instance(tx, number, entries) for number, entries in enumerate((3, 0, 1, 0, 50, 2))]
-    holders = [instance_id for instance_id, entries in zip(ids, (3, 0, 1, 0, 50, 2), strict=True) if entries]
-    found = leftovers.instances_with_entries(tx, 0, 10)
+    counts = (3, 0, 1, 0, 50, 2)
+    ids = [add_instance(tx, number, entries) for number, entries in enumerate(counts)]
+    found = []
+    instance = leftovers.first_with_entries(tx, -1)
+    while instance is not None:
+        found.append(instance)
+        instance = leftovers.first_with_entries(tx, instance.instance_id + 1)
+    holders = [instance_id for instance_id, entries in zip(ids, counts, strict=True) if entries]
     assert [instance.instance_id for instance in found] == holders
     assert found[0].task == TaskAddress("d", "r", "t", 0)
-    following = leftovers.instances_with_entries(tx, holders[0], 2)
-    assert [instance.instance_id for instance in following] == holders[1:3]
-    assert leftovers.instances_with_entries(tx, holders[-1], 2) == []
+    assert leftovers.first_with_entries(tx, holders[0]) == found[0]
+
+
+def test_entries_by_default_are_walked_once_those_that_stay_included(tx: Transaction) -> None:
+    instance_id = add_instance(tx, 1, 3)
+    task_entries.put(tx, instance_id, "1 never", b"1", Expiry(), STAMP)
+    at(tx, 1)
+    task_entries.put(tx, instance_id, "1 younger", b"1", Expiry(by_default=True), STAMP)
+    first = leftovers.entries_by_default(tx, instance_id, NOW_US, "", 3)
+    assert [row[1:] for row in first] == [("0", 1), ("1", 1), ("1 never", 0)]
+    rest = leftovers.entries_by_default(tx, instance_id, NOW_US, "1 never", 3)
+    assert [row[1:] for row in rest] == [("1 younger", 0), ("2", 1)]
+    leftovers.drop_task_entries(tx, [row[0] for row in first + rest if row[2]])
+    assert tx.rows("SELECT key FROM task_entries ORDER BY key") == [("1 never",), ("1 younger",)]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
@@ -42,9 +59,11 @@ def test_an_orphan_goes_in_steps_of_the_limit(tx: Transaction, asset_id: int, li
     assets.deactivate(tx, asset_id)
     removed = 0
     for _ in range(20):
-        if leftovers.oldest_orphan(tx, NOW_US) is None:
+        if leftovers.oldest_orphan(tx, NOW_US, BEGINNING) is None:
             break
-        removed += leftovers.drop_orphan(tx, asset_id, limit, 20)
+        entries, rows = leftovers.drop_orphan(tx, asset_id, limit, 20)
+        assert rows <= limit
+        removed += entries
     assert removed == 3
     assert [change.change for change in asset_history.newest(tx, asset_id, None, 10)] == ["sweep"] * 3
     assert asset_entries.keys(tx, other) == ["a"]
@@ -57,6 +76,9 @@ def test_the_orphan_that_was_deactivated_first_comes_first(tx: Transaction) -> N
     assets.deactivate(tx, second)
     at(tx, 1)
     assets.deactivate(tx, first)
-    assert leftovers.oldest_orphan(tx, NOW_US - 1) is None
-    assert leftovers.oldest_orphan(tx, NOW_US) == second
-    assert leftovers.oldest_orphan(tx, NOW_US + 1_000_000) == second
+    assert leftovers.oldest_orphan(tx, NOW_US - 1, BEGINNING) is None
+    assert leftovers.oldest_orphan(tx, NOW_US, BEGINNING) == (NOW_US, second)
+    assert leftovers.oldest_orphan(tx, NOW_US + 1_000_000, BEGINNING) == (NOW_US, second)
+    following = (NOW_US, second + 1)
+    assert leftovers.oldest_orphan(tx, NOW_US, following) is None
+    assert leftovers.oldest_orphan(tx, NOW_US + 1_000_000, following) == (NOW_US + 1_000_000, first)

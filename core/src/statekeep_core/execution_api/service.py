@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import wire
 from statekeep_core._shared.state.errors import ForbiddenError, InvalidRequestError
-from statekeep_core.metastore import request_log
+from statekeep_core.metastore import objects, request_log
 
 from . import disposals, lifecycle, operators, state
 from .caller import Caller, TryCaller, current_caller, principal_of
@@ -85,6 +85,15 @@ def answer(work: Work, call: Call) -> Any:
 
 
 def _dispatch(work: Work, call: Call) -> Any:
+    reply = _reply(work, call)
+    # State operations tell their caller what they left of plain backends. What others left is not that of
+    # whoever writes next in the same transaction.
+    if type(call.request) not in _STATE and not is_read(call):
+        objects.settle(work.tx)
+    return reply
+
+
+def _reply(work: Work, call: Call) -> Any:
     kind = type(call.request)
     if kind is m.Start:
         return lifecycle.start(work, call.claims, call.request)  # type: ignore[arg-type]  # checked there

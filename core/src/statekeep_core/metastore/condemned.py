@@ -17,8 +17,8 @@ _KEEP_US = 30 * 86_400 * 1_000_000
 def unknown(tx: Transaction, storage_keys: Sequence[str]) -> tuple[str, ...]:
     """Return those under which the store knows no object of an immutable backend, in order."""
     rows = tx.rows(
-        "SELECT k.value FROM json_each(?) k WHERE NOT EXISTS"
-        " (SELECT 1 FROM external_objects e WHERE e.storage_key = k.value AND e.digest IS NOT NULL)",
+        "SELECT listed.value FROM json_each(?) listed WHERE NOT EXISTS"
+        " (SELECT 1 FROM external_objects e WHERE e.storage_key = listed.value AND e.digest IS NOT NULL)",
         (json.dumps(storage_keys),),
     )
     return tuple(row[0] for row in rows)
