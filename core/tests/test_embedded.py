@@ -19,7 +19,9 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import open_store
 from statekeep_core.metastore import task_entries
 
-from core.tests.conftest import Client
+from core.tests.conftest import Client, MovedClock
+
+OPERATOR = m.OperatorClaims("ann")
 
 
 def test_the_release_is_the_one_that_is_installed() -> None:
@@ -287,3 +289,21 @@ def test_a_number_that_no_column_holds_is_refused_in_words(client: Client, asked
 def test_a_request_id_is_ascii(client: Client) -> None:
     with pytest.raises(errors.InvalidRequestError, match="ASCII"):
         client.ask(client.start(), m.Increment("k", b"1"), "\ud800")
+
+
+def test_whoever_asks_what_a_sweep_would_remove_sweeps_nothing_by_closing_the_store(
+    make_client: Callable[..., Client], clock: MovedClock
+) -> None:
+    client = make_client()
+    client.ask(client.start(), m.Set("k", b"1", retention=60))
+    clock.advance(2 * 86_400)
+
+    def entries_after_closing(*requests: Any) -> int:
+        asking = make_client()
+        for request in requests:
+            asking.ask(OPERATOR, request)
+        asking.store.close()
+        return len(client.store.transact(lambda work: work.tx.rows("SELECT key FROM task_entries")))
+
+    assert entries_after_closing(m.SweepStep(dry_run=True)) == 1
+    assert entries_after_closing() == 0

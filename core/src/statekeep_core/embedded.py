@@ -103,6 +103,7 @@ class EmbeddedStore:
         self._lock = lock
         self._clock = clock
         self._is_closed = False
+        self._is_dry = False
         self._file = _identity(path)
 
     def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
@@ -112,6 +113,7 @@ class EmbeddedStore:
         touch their neighbours.
         """
         parsed = [self._parsed(call) for call in calls]
+        self._is_dry = self._is_dry or any(_is_dry(call) for call in parsed)
         replies: list[Plain] = []
         while len(replies) < len(parsed):
             replies.extend(self._one_group(parsed[len(replies) : len(replies) + _GROUP_CALLS]))
@@ -120,14 +122,15 @@ class EmbeddedStore:
     def close(self) -> None:
         """Close the file; the last process to do so folds the write-ahead log into it. Closed twice is fine.
 
-        Once a day it sweeps before, for at most a second.
+        Once a day it sweeps before, for at most a second; not for whoever asked what a sweep would remove.
         """
         if self._is_closed:
             return
         self._is_closed = True
-        # A sweep that cannot be (a full disk, a busy store) is the next one's, not the closer's fault.
-        with contextlib.suppress(StatekeepError):
-            self._sweep_when_due()
+        if not self._is_dry:
+            # A sweep that cannot be (a full disk, a busy store) is the next one's, not the closer's fault.
+            with contextlib.suppress(StatekeepError):
+                self._sweep_when_due()
         with translated(self.path), self._lock.held():
             self._connection.close()
         self._lock.close()
@@ -208,6 +211,11 @@ class EmbeddedStore:
         # A fault in one request must not take its neighbours, or the supervisor, along.
         except Exception as fault:
             return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+
+
+def _is_dry(call: service.Call | StatekeepError) -> bool:
+    """Return whether the call asks what a sweep would do."""
+    return not isinstance(call, StatekeepError) and getattr(call.request, "dry_run", False)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

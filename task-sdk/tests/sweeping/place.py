@@ -29,8 +29,8 @@ _WORKER = m.WorkerClaims("here")
 class MovedClock:
     """Stands still until it is moved."""
 
-    def __init__(self) -> None:
-        self._us = 1_700_000_000_000_000
+    def __init__(self, wall_seconds: float = 1_700_000_000) -> None:
+        self._us = int(wall_seconds * 1_000_000)
 
     def __call__(self) -> Instant:
         return Instant(self._us, self._us, "boot")
@@ -45,8 +45,8 @@ class Place:
     ``requests`` are those that the sweep made, by name.
     """
 
-    def __init__(self, path: Path, **policy: Any) -> None:
-        self.clock = MovedClock()
+    def __init__(self, path: Path, clock: MovedClock | None = None, **policy: Any) -> None:
+        self.clock = clock or MovedClock()
         self.database = path / "state.db"
         self.objects = path / "objects"
         self.objects.mkdir(exist_ok=True)
@@ -95,6 +95,11 @@ class Place:
         external = self.upload(key, value, backend)
         self.commit(key, external)
         return external
+
+    def write_in_place(self, key: str, *, retention: float) -> None:
+        """Write through a plain backend, whose objects the store cannot queue."""
+        external = m.External(f"plain://{key}", "tests.Plain", key, TASK, 3)
+        self.as_(self.claims, m.Set(key, b"", external=external, retention=retention))
 
     def delete(self, key: str) -> None:
         self.as_(self.claims, m.Delete(key))
