@@ -42,11 +42,14 @@ def watermark_seen(environ: dict[str, str]) -> str:
     return asked.stdout.strip()
 
 
-def commands_to_look_with(store: Path) -> str:
+def commands_to_look_with(environ: dict[str, str]) -> str:
     """The commands that show what was kept."""
     task = " ".join(TASK)
+    settings = "\n".join(
+        f"  export {name}={value}" for name, value in environ.items() if name.startswith("STATEKEEP__")
+    )
     return f"""\
-  export STATEKEEP__DATABASE__URL={store}
+{settings}
   {STATEKEEP} tries list {task}
   {STATEKEEP} state list {task}
   {STATEKEEP} asset history flights day"""

@@ -24,6 +24,7 @@ from .kills import Kill, draw_kills
 from .landing import create_table, lay_out_days, unpack_source
 from .report import Outcome, summary, verdict, watching
 from .tries import FailedError, Job, run_until_done
+from .worker_side import look, objects_folder, sentence, worker_side_settings
 
 
 class Stage(NamedTuple):
@@ -58,6 +59,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=9, metavar="N", help="how often to kill it (default: 9)")
     parser.add_argument("--seed", type=int, metavar="N", help="repeat the kills of an earlier demo")
     parser.add_argument("--days", type=int, default=365, metavar="N", help="load the first N days only")
+    parser.add_argument(
+        "--offload",
+        action="store_true",
+        help="keep the values on the worker, encrypted; references in the store",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the store and the table behind for a look")
     options = parser.parse_args()
     if not 1 <= options.days <= 365:
@@ -77,6 +83,8 @@ def show(options: argparse.Namespace, folder: Path, console: Console) -> int:
 
     kept_file, forgotten_file = folder / "flights.duckdb", folder / "flights-switched-off.duckdb"
     environ = demo_environment(folder / "state.db")
+    if options.offload:
+        environ |= worker_side_settings(folder)
     console.print(f"\n[bold]statekeep {' '.join(RUN)} python demo/load_flights.py …[/bold]")
     console.print(
         f"killed with SIGKILL {options.kills} times at random moments (--seed {seed}), and started again"
@@ -90,9 +98,13 @@ def show(options: argparse.Namespace, folder: Path, console: Console) -> int:
     console.print("", summary(kept, forgotten), "")
     fine, sentences = verdict(kept, forgotten, days[-1])
     console.print(*sentences, sep="\n")
+    if options.offload:
+        found = look(folder / "state.db", objects_folder(folder), days[-1])
+        console.print(sentence(found, objects_folder(folder)))
+        fine = fine and found.all_on_the_worker
     if options.keep:
         console.print(f"\nEverything is left in {folder}. To look at it:\n")
-        console.print(commands_to_look_with(folder / "state.db"))
+        console.print(commands_to_look_with(environ))
     return 0 if fine else 1
 
 
