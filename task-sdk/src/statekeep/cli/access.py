@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .._shared.state.messages import Target
+    from ..channel.client import ChannelClient
 
 
 @contextlib.contextmanager
-def task_state(arguments: Namespace) -> Iterator[tuple[Callable[[Any], Any], Target]]:
+def task_state(
+    arguments: Namespace, *, with_values: bool = True
+) -> Iterator[tuple[Callable[[Any], Any], Target]]:
     """Give what answers requests, and the target that stands for the task's own state.
 
-    Raises ``InvalidRequestError`` when it is not clear which task is meant.
+    Without ``with_values``, what lies in a backend is not fetched: replies name it. Raises
+    ``InvalidRequestError`` when it is not clear which task is meant.
     """
     address = supervisor_address()
     is_named = any(name is not None for name in (arguments.dag, arguments.run, arguments.task))
@@ -29,7 +33,7 @@ def task_state(arguments: Namespace) -> Iterator[tuple[Callable[[Any], Any], Tar
             raise _refused("is not known outside a task", "name it with --dag, --run and --task")
         from .addresses import task_address
 
-        with operator() as ask:
+        with _operator(with_values=with_values) as ask:
             yield ask, task_address(arguments)
     elif is_named:
         raise _refused(
@@ -39,30 +43,43 @@ def task_state(arguments: Namespace) -> Iterator[tuple[Callable[[Any], Any], Tar
     else:
         from ..channel.client import ChannelClient
 
-        yield _asked_once(ChannelClient(address).call), None
+        client = ChannelClient(address)
+        yield _asked(client, client.context() if with_values else None), None
 
 
 @contextlib.contextmanager
-def asset_state(asset: m.AssetAddress, *, needed: str) -> Iterator[tuple[Callable[[Any], Any], Target]]:
+def asset_state(
+    asset: m.AssetAddress, *, needed: str, with_values: bool = True
+) -> Iterator[tuple[Callable[[Any], Any], Target]]:
     """Give what answers requests, and the target that stands for the asset.
 
     Inside a task the asset must be declared; ``needed`` (inlet, outlet) is what the message asks for if it is
-    not.
+    not. ``with_values``: as for task state.
     """
     address = supervisor_address()
     if address is None:
-        with operator() as ask:
+        with _operator(with_values=with_values) as ask:
             yield ask, asset
     else:
         from ..channel.client import ChannelClient
 
         client = ChannelClient(address)
-        yield _asked_once(client.call), _granted(client.context().grants, asset, needed)
+        context = client.context()
+        yield _asked(client, context if with_values else None), _granted(context.grants, asset, needed)
 
 
 @contextlib.contextmanager
 def operator() -> Iterator[Callable[[Any], Any]]:
-    """Give what answers an operator's requests. Inside a task that is refused: a task is no operator."""
+    """Give what answers an operator's requests, and fetches nothing from a backend.
+
+    Inside a task that is refused: a task is no operator.
+    """
+    with _operator(with_values=False) as ask:
+        yield ask
+
+
+@contextlib.contextmanager
+def _operator(*, with_values: bool) -> Iterator[Callable[[Any], Any]]:
     if supervisor_address() is not None:
         raise InvalidRequestError(
             what="this command", problem="is for people, and runs inside a task", remedy="run it outside"
@@ -72,18 +89,35 @@ def operator() -> Iterator[Callable[[Any], Any]]:
     from ..client.store_client import call
 
     environ = config.process_environment()
-    client = open_client(config.load(environ), environ)
+    settings = config.load(environ)
+    client = open_client(settings, environ)
     claims = m.OperatorClaims(_user_name())
+
+    def ask(request: Any, request_id: str | None = None) -> Any:
+        return call(client, claims, request, request_id)
+
     try:
-        yield lambda request: call(client, claims, request)
+        if with_values:
+            from .offloading import with_values_of_operator
+
+            yield with_values_of_operator(ask, settings.workers) or ask
+        else:
+            yield ask
     finally:
         client.close()
 
 
-def _asked_once(call: Callable[[Any, str], Any]) -> Callable[[Any], Any]:
+def _asked(client: ChannelClient, context: m.Context | None) -> Callable[[Any], Any]:
+    """Return what answers a task's requests, with values from its backends when a context is given."""
     from ..client.store_client import draw_request_id
 
-    return lambda request: call(request, draw_request_id())
+    if context is not None:
+        from .offloading import with_values_of_task
+
+        ask = with_values_of_task(client, context)
+        if ask is not None:
+            return ask
+    return lambda request: client.call(request, draw_request_id())
 
 
 def _granted(grants: tuple[m.Grant, ...], asset: m.AssetAddress, needed: str) -> int:

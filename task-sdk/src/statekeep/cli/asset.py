@@ -11,7 +11,7 @@ from .addresses import asset_address
 from .parser import subcommands
 from .statuses import OF_ENTRIES, OF_READING, OF_WRITING
 from .table import instant, print_json, print_table
-from .values import json_value
+from .values import check_fetched, json_value, shown_value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,6 +51,7 @@ def _add_commands(commands: Any) -> None:
     history.epilog = OF_READING
     history.add_argument("key", nargs="?", metavar="KEY", help="only of this key")
     history.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (default: 100)")
+    entries.add_values(history)
     history.add_argument("--json", action="store_true", help="for programs")
     rewind = _add(commands, "rewind", "set a key back to a version that is kept", _rewind)
     rewind.epilog = OF_WRITING
@@ -82,7 +83,8 @@ def _on_state(
     operation: Callable[[Ask, Target, Namespace], int], *, needed: str
 ) -> Callable[[Namespace], int]:
     def run_on_asset(arguments: Namespace) -> int:
-        with asset_state(arguments.asset, needed=needed) as (ask, target):
+        with_values = getattr(arguments, "values", True)
+        with asset_state(arguments.asset, needed=needed, with_values=with_values) as (ask, target):
             return operation(ask, target, arguments)
 
     return run_on_asset
@@ -116,6 +118,8 @@ def _asset_row(row: m.AssetRow) -> tuple[str, ...]:
 
 def _history(ask: Ask, target: Target, arguments: Namespace) -> int:
     changes = ask(m.ListHistory(target, arguments.key, limit=arguments.limit)).changes
+    if arguments.values:
+        check_fetched(changes)
     if arguments.json:
         print_json([_change_document(change) for change in changes])
     else:
@@ -129,16 +133,15 @@ def _change_document(change: m.Change) -> dict[str, Any]:
         "version": change.version,
         "key": change.key,
         "change": change.change,
-        "value": None if change.value is None else json_value(change.value),
+        **json_value(change),
         "changed_at": instant(change.changed_at),
         "writer": _writer(change.writer),
     }
 
 
 def _change_row(change: m.Change) -> tuple[str, ...]:
-    value = "-" if change.value is None else change.value.decode()
     at = instant(change.changed_at) or "-"
-    return str(change.version), change.key, change.change, value, at, _writer(change.writer)
+    return str(change.version), change.key, change.change, shown_value(change), at, _writer(change.writer)
 
 
 def _writer(writer: m.Writer | None) -> str:

@@ -13,7 +13,7 @@ from ..supervisor.saying import say
 from .statuses import ABSENT, OF_GETTING, OF_READING, OF_WRITING
 from .streams import print_exactly
 from .table import instant, print_json, print_table
-from .values import given_value, json_value, print_value
+from .values import check_fetched, given_value, json_value, print_value, shown_value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -66,7 +66,15 @@ def add_list(parser: ArgumentParser) -> None:
     """Add what `list` takes."""
     parser.epilog = OF_READING
     parser.add_argument("--prefix", default="", metavar="P", help="only keys that begin with this")
+    add_values(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def add_values(parser: ArgumentParser) -> None:
+    """Add what a listing takes that may have to fetch its values."""
+    parser.add_argument(
+        "--values", action="store_true", help="also fetch the values that a worker's backend keeps"
+    )
 
 
 def get(ask: Ask, target: Target, arguments: Namespace) -> int:
@@ -74,6 +82,7 @@ def get(ask: Ask, target: Target, arguments: Namespace) -> int:
     check_key(arguments.key)
     reply = ask(m.Get(arguments.key, target))
     if isinstance(reply, m.Entry):
+        check_fetched([reply])
         print_value(reply.value, is_raw=arguments.raw)
     elif arguments.default is not None:
         print_exactly(f"{arguments.default}\n")
@@ -110,6 +119,8 @@ def delete(ask: Ask, target: Target, arguments: Namespace, *, apply_now: bool = 
 def list_(ask: Ask, target: Target, arguments: Namespace) -> int:
     """Print the entries."""
     entries = list(_all_entries(ask, target, arguments.prefix))
+    if arguments.values:
+        check_fetched(entries)
     if arguments.json:
         print_json([_document(entry) for entry in entries])
     else:
@@ -130,7 +141,7 @@ def _all_entries(ask: Ask, target: Target, prefix: str) -> Iterator[m.Entry]:
 def _document(entry: m.Entry) -> dict[str, Any]:
     return {
         "key": entry.key,
-        "value": json_value(entry.value),
+        **json_value(entry),
         "version": entry.version,
         "updated_at": instant(entry.updated_at),
         "expires_at": instant(entry.expires_at),
@@ -140,7 +151,7 @@ def _document(entry: m.Entry) -> dict[str, Any]:
 def _row(entry: m.Entry) -> tuple[str, ...]:
     version = "staged" if entry.version is None else str(entry.version)
     updated, expires = instant(entry.updated_at) or "-", instant(entry.expires_at) or "-"
-    return entry.key, entry.value.decode(), version, updated, expires
+    return entry.key, shown_value(entry), version, updated, expires
 
 
 def _retention(text: str) -> float | str | None:

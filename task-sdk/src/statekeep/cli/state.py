@@ -34,5 +34,5 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
         add_arguments(command)
         add_task_options(command, required=False)
     arguments = parser.parse_args(given)
-    with task_state(arguments) as (ask, target):
+    with task_state(arguments, with_values=getattr(arguments, "values", True)) as (ask, target):
         return _COMMANDS[arguments.command][2](ask, target, arguments)

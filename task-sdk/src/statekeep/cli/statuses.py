@@ -26,6 +26,7 @@ _CONFLICT = {
 _ABSENT = {ABSENT: "there is no such key, and no --default"}
 _NO_SUCH_TASK = {exit_status.USAGE: "it was refused, or there is no such task or asset; the message says why"}
 
+_VALUE_LOST = {exit_status.LOST: "the value's object is gone or is not what was written; nothing was printed"}
 _LEFT = {exit_status.FAILED: "something could not be removed, which is said; what was removed is gone"}
 
 
@@ -33,9 +34,9 @@ def _shown(meanings: dict[int, str]) -> str:
     return "\n".join(["exit status:", *(f"  {status:<5}{meanings[status]}" for status in sorted(meanings))])
 
 
-OF_GETTING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _ABSENT)
+OF_GETTING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST | _ABSENT)
 OF_WRITING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _CONFLICT)
-OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK)
-OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _ABSENT | _CONFLICT)
+OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST)
+OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST | _ABSENT | _CONFLICT)
 OF_LISTING = _shown(_ALWAYS)
 OF_SWEEPING = _shown(_ALWAYS | _LEFT)

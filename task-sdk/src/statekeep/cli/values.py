@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._shared.state.errors import InvalidValueError
+from .._shared.state.errors import BackendMismatchError, InvalidValueError
 from .._shared.state.values import decode, encode
 from .streams import print_exactly, print_json_text, read_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._shared.state import messages as m
 
 _STDIN = "-"
 
@@ -41,9 +46,34 @@ def print_value(value: bytes, *, is_raw: bool) -> None:
     print_exactly(f"{decoded if isinstance(decoded, str) else text}\n")
 
 
-def json_value(value: bytes) -> Any:
-    """Return a stored value to stand inside other JSON."""
-    return decode(value)
+def check_fetched(entries: Iterable[m.Entry | m.Change]) -> None:
+    """Raise ``BackendMismatchError`` for a value that lies in a backend: none that is configured fetched it."""
+    for entry in entries:
+        if entry.external is not None:
+            from ..accessors.origins import shown
+
+            whose = shown(entry.external.origin)
+            raise BackendMismatchError(scope=whose, key=entry.key, backend_id=entry.external.backend_id)
+
+
+def json_value(entry: m.Entry | m.Change) -> dict[str, Any]:
+    """Return the value of an entry for JSON: ``value``, and ``external`` where that lies elsewhere."""
+    external = entry.external
+    if external is None:
+        return {"value": None if entry.value is None else decode(entry.value)}
+    named = {
+        "reference": external.reference,
+        "backend_id": external.backend_id,
+        "size_bytes": external.size_bytes,
+    }
+    return {"value": None, "external": named}
+
+
+def shown_value(entry: m.Entry | m.Change) -> str:
+    """Return the value of an entry for a table, or how large it is that lies elsewhere."""
+    if entry.external is not None:
+        return f"({entry.external.size_bytes:,} bytes at {entry.external.reference})"
+    return "-" if entry.value is None else entry.value.decode()
 
 
 def _input_text() -> str:

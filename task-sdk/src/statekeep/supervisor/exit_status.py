@@ -5,6 +5,7 @@ from __future__ import annotations
 SUCCEEDED = 0
 FAILED = 1
 USAGE = 64
+LOST = 65
 UNAVAILABLE = 69
 INTERNAL = 70
 TRY_RUNNING = 75
@@ -41,6 +42,9 @@ _BY_CODE = {
     "store_unusable": CONFIGURATION,
     "unsupported": CONFIGURATION,
     "invalid_settings": CONFIGURATION,
+    "backend_mismatch": CONFIGURATION,
+    "reference_missing": LOST,
+    "reference_corrupt": LOST,
 }
 
 
