@@ -94,8 +94,13 @@ class Starter:
             if self._is_open:
                 self.client.close()
         finally:
-            if self.lock is not None:
-                self.lock.release()
+            self.release_lock()
+
+    def release_lock(self) -> None:
+        """Let go of the lock, whose file is removed, and of nothing else; again is fine."""
+        lock, self.lock = self.lock, None
+        if lock is not None:
+            lock.release()
 
     def _say_waiting(self, error: TryRunningError) -> None:
         if not self._is_waiting:

@@ -56,7 +56,8 @@ class Supervisor:
     ) -> None:
         """Raises ``UnavailableError`` when this process may not open enough files.
 
-        ``tidy_up`` is called when the job has ended and is recorded, unless a signal asked for its end.
+        ``tidy_up`` is called when the job has ended and that is recorded, unless a signal asked for its end;
+        the lock is free by then.
         """
         check_descriptors()
         self._job = job
@@ -118,7 +119,8 @@ class Supervisor:
         except Exception as fault:
             self._record_fault(starter, fault, started if self._life is None else self._life.started)
             raise
-        if not self._is_stopped():
+        if outcome.refusal is None and not self._is_stopped():
+            starter.release_lock()  # whoever runs the task again does not wait for this
             self._tidy_up(starter.client, started)
         return outcome
 
