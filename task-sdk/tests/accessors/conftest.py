@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from embedded_try import EmbeddedTry, Store
+from worker_backends import DRIVES, Drive
 
 Call = Callable[..., Any]
 
@@ -48,3 +49,9 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
             yield lambda accessor, name, *given, **named: runner.run(
                 getattr(accessor, "a" + name)(*given, **named)
             )
+
+
+@pytest.fixture(params=DRIVES)
+def drive(request: pytest.FixtureRequest) -> Drive:
+    """Drive a flow to its end over a transport, in this thread or in an event loop."""
+    return DRIVES[request.param]
