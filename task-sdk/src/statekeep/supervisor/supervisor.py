@@ -120,7 +120,7 @@ class Supervisor:
             self._record_fault(starter, fault, started if self._life is None else self._life.started)
             raise
         if outcome.refusal is None and not self._is_stopped():
-            starter.release_lock()  # whoever runs the task again does not wait for this
+            starter.release_lock()  # also where a guardian that was stopped has not removed its file
             self._tidy_up(starter.client, started)
         return outcome
 
