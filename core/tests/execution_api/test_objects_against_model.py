@@ -1,0 +1,254 @@
+"""Random histories of all that names, drops, leases and deletes objects, against a model of what matters.
+
+After every step each object's count is how many rows name it, and it is due if and only if that is none. No
+object is ever deleted that a record names, and in the end, when nothing is left, neither is any object.
+"""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from statekeep_core._shared.state import errors
+from statekeep_core._shared.state import messages as m
+from statekeep_core.embedded import open_store
+from statekeep_core.policy import Policy
+
+from core.tests.conftest import WORKER, Client, MovedClock
+from core.tests.execution_api.conftest import FLIGHTS, OPERATOR
+
+TASKS = [m.TaskAddress("d", "r", "t", index) for index in range(2)]
+NAMING_TABLES = ("task_entries", "asset_entries", "asset_history", "staged_operations")
+DAY_SECONDS = 86_400
+FLIGHT_NAME = FLIGHTS._replace(uri=None)
+
+keys = st.sampled_from(["a", "b", "c"])
+retentions = st.sampled_from([None, "never", 60, 3_600])
+of_tries = st.integers(0, 1)
+contents = st.sampled_from(["inline", "new", "new", "again", "in place"])
+
+
+def external(storage_key: str, origin: Any) -> m.External:
+    return m.External(f"b/{storage_key}", "bucket", storage_key, origin, 10, b"d" * 32)
+
+
+class Histories(RuleBasedStateMachine):
+    """Two task instances, one asset that both write, a worker that disposes, and the bucket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = MovedClock()
+        policy = Policy(asset_history_versions=3, clear_on_success=True)
+        self.client = Client(open_store(Path(self.folder.name) / "state.db", policy, self.clock))
+        self.claims: dict[int, m.TryClaims] = {}
+        self.asset_id = 0
+        self.asked = 0
+        # Storage keys: of what was ever uploaded, of what is there, of what a worker was told to delete, of
+        # what it has said that it did, and of what an orphan sweep deleted.
+        self.uploaded: list[str] = []
+        self.bucket: set[str] = set()
+        self.leased: dict[str, int] = {}
+        self.acknowledged: set[str] = set()
+        self.condemned: set[str] = set()
+        self.versions: list[tuple[str, int]] = []
+
+    @initialize()
+    def begin(self) -> None:
+        for number in range(2):
+            self._start(number)
+
+    def teardown(self) -> None:
+        try:
+            self._end()
+        finally:
+            self.client.store.close()
+            self.folder.cleanup()
+
+    # --- what tries do -----------------------------------------------------------------------------------
+
+    def _start(self, number: int, **options: Any) -> None:
+        request = m.Start(TASKS[number], outlets=(FLIGHTS,), rerun=True, holds_lock=True, **options)
+        started = self.client.ask(WORKER, request)
+        self.claims[number] = m.TryClaims(started.instance_id, started.try_number)
+        self.asset_id = started.grants[0].asset_id
+
+    def _ask(self, number: int, request: Any) -> Any:
+        """Ask as a try, sometimes again as after a lost reply; None is for what is refused."""
+        self.asked += 1
+        claims, request_id = self.claims[number], f"{self.asked}"
+        try:
+            reply = self.client.ask(claims, request, request_id)
+        except (errors.ConflictError, errors.InvalidRequestError, errors.UnsupportedError):
+            return None
+        except errors.CondemnedError:
+            external = request.external
+            assert external.storage_key in self.condemned.union(self.leased)
+            return None
+        is_recorded = isinstance(request, m.Finish) or getattr(request, "external", None) is not None
+        if is_recorded and self.asked % 3 == 0:
+            assert self.client.ask(claims, request, request_id) == reply
+        return reply
+
+    @rule(
+        number=of_tries,
+        key=keys,
+        is_asset=st.booleans(),
+        apply_now=st.booleans(),
+        content=contents,
+        retention=retentions,
+        if_absent=st.booleans(),
+        back=st.integers(1, 8),
+    )
+    def write(
+        self,
+        number: int,
+        key: str,
+        is_asset: bool,
+        apply_now: bool,
+        content: str,
+        retention: Any,
+        if_absent: bool,
+        back: int,
+    ) -> None:
+        """Write a value, a new object, one that was written before, or one in place."""
+        request = m.Set(key, b"", self.asset_id if is_asset else None, retention, None, if_absent, apply_now)
+        origin = FLIGHT_NAME if is_asset else TASKS[number]
+        storage_key = ""
+        match content:
+            case "inline":
+                request = request._replace(value=b"1")
+            case "in place":
+                place = m.External(f"{origin}/{key}", "plain", key, origin, 10)
+                request = request._replace(external=place, apply_now=True)
+            case "new":
+                storage_key = f"{key}~{len(self.uploaded):026}"
+                self.uploaded.append(storage_key)
+                self.bucket.add(storage_key)
+                request = request._replace(external=external(storage_key, origin))
+            case "again":
+                storage_key = self.uploaded[-back] if back <= len(self.uploaded) else ""
+                # After that only a retry names it, whose id the store remembers.
+                if not storage_key or storage_key in self.acknowledged:
+                    return
+                request = request._replace(key=storage_key[0], external=external(storage_key, origin))
+        written = self._ask(number, request)
+        if written is not None:
+            assert storage_key not in self.condemned.union(self.leased)
+            if is_asset and written.version is not None:
+                self.versions.append((request.key, written.version))
+
+    @rule(number=of_tries, key=keys, is_asset=st.booleans(), apply_now=st.booleans())
+    def delete(self, number: int, key: str, is_asset: bool, apply_now: bool) -> None:
+        self._ask(number, m.Delete(key, self.asset_id if is_asset else None, apply_now=apply_now))
+
+    @rule(number=of_tries, is_asset=st.booleans(), apply_now=st.booleans())
+    def clear(self, number: int, is_asset: bool, apply_now: bool) -> None:
+        self._ask(number, m.Clear(self.asset_id if is_asset else None, apply_now=apply_now))
+
+    @rule(number=of_tries, key=keys, is_asset=st.booleans())
+    def reckon(self, number: int, key: str, is_asset: bool) -> None:
+        self._ask(number, m.Increment(key, b"1", self.asset_id if is_asset else None))
+
+    @rule(number=of_tries, succeeded=st.booleans())
+    def finish(self, number: int, succeeded: bool) -> None:
+        self._ask(number, m.Finish(succeeded))
+        self._start(number)
+
+    @rule(number=of_tries, fresh=st.booleans())
+    def supersede(self, number: int, fresh: bool) -> None:
+        self._start(number, fresh=fresh)
+
+    @rule(back=st.integers(1, 6))
+    def rewind(self, back: int) -> None:
+        if len(self.versions) < back:
+            return
+        key, version = self.versions[-back]
+        try:
+            written = self.client.ask(OPERATOR, m.Rewind(FLIGHTS, key, version))
+        except (errors.NotFoundError, errors.InvalidRequestError, errors.UnsupportedError):
+            return
+        self.versions.append((key, written.version))
+
+    # --- what time and workers do ------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 60, 300, 3_600, 2 * DAY_SECONDS, 40 * DAY_SECONDS]))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def sweep(self) -> None:
+        self.client.ask(WORKER, m.SweepStep())
+
+    @rule(limit=st.integers(1, 3), origins=st.sampled_from([(), (FLIGHT_NAME,), (TASKS[0],)]))
+    def fetch_and_remove(self, limit: int, origins: Any) -> None:
+        """Delete the objects, and be killed before that is acknowledged."""
+        fetched = self.client.ask(WORKER, m.FetchDisposals(("bucket", "plain"), origins, limit))
+        for disposal in fetched.disposals:
+            assert not origins or disposal.external.origin in origins
+            assert disposal.external.digest is not None
+            self.leased[disposal.external.storage_key] = disposal.object_id
+            self.bucket.discard(disposal.external.storage_key)
+
+    @rule()
+    def acknowledge(self) -> None:
+        self.client.ask(WORKER, m.AcknowledgeDisposals((*self.leased.values(), *range(5))))
+        self.acknowledged.update(self.leased)
+
+    @rule()
+    def sweep_orphans(self) -> None:
+        listed = tuple(sorted(self.bucket))
+        orphans = self.client.ask(WORKER, m.Condemn(listed)).storage_keys
+        self.condemned.update(orphans)
+        self.bucket.difference_update(orphans)
+
+    # --- what holds after every step ---------------------------------------------------------------------
+
+    @invariant()
+    def counts_are_exact(self) -> None:
+        named: Counter[int] = Counter()
+        for table in NAMING_TABLES:
+            rows = self._rows(f"SELECT object_id FROM {table} WHERE object_id IS NOT NULL")
+            named.update(object_id for (object_id,) in rows)
+        known = self._rows("SELECT object_id, records, due_at, leased_until FROM external_objects")
+        for object_id, records, due_at, leased_until in known:
+            assert records == named.pop(object_id, 0)
+            assert (due_at is not None) == (records == 0)
+            assert due_at != 0
+            assert leased_until is None or records == 0
+        assert not named
+
+    @invariant()
+    def what_is_named_is_there(self) -> None:
+        for table in NAMING_TABLES:
+            rows = self._rows(
+                f"SELECT e.storage_key FROM {table} JOIN external_objects e USING (object_id)"
+                " WHERE e.digest IS NOT NULL"
+            )
+            assert {storage_key for (storage_key,) in rows} <= self.bucket
+
+    def _rows(self, sql: str) -> list[Any]:
+        return self.client.store._connection.execute(sql).fetchall()
+
+    def _end(self) -> None:
+        """Let everything end, and find that nothing is left behind."""
+        for number in range(2):
+            self._ask(number, m.Clear())
+            self._ask(number, m.Finish(False))
+        self.client.ask(OPERATOR, m.Deactivate(FLIGHTS))
+        for _ in range(2):
+            self.clock.advance(400 * DAY_SECONDS)
+            self.sweep()
+        while self.client.ask(WORKER, m.FetchDisposals(("bucket",), dry_run=True)).disposals:
+            self.fetch_and_remove(100, ())
+            self.acknowledge()
+        self.sweep_orphans()
+        assert self._rows("SELECT 1 FROM external_objects WHERE digest IS NOT NULL") == []
+        assert self.bucket == set()
+
+
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestHistories = Histories.TestCase
