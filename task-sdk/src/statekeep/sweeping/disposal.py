@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._shared.state import messages as m
+from ..accessors.origins import scope_of
 from .answering import answering
-from .removal import remove, scope_of
+from .removal import remove
 from .report import Disposed, Failure, Removed
 
 if TYPE_CHECKING:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._shared.state.messages import TaskAddress
-from .._shared.state.scope import AssetScope, TaskScope
 from .report import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._shared.state.backend import BaseStateBackend
-    from .._shared.state.messages import AssetAddress
     from .._shared.state.scope import StateScope
 
     Origin = tuple[StateScope, str]
@@ -27,13 +24,6 @@ class Removal(NamedTuple):
 
     are_gone: tuple[bool, ...]
     problem: str | None = None
-
-
-def scope_of(address: TaskAddress | AssetAddress) -> StateScope:
-    """Return the scope that a backend knows an address by."""
-    if isinstance(address, TaskAddress):
-        return TaskScope(*address)
-    return AssetScope(name=address.name, uri=address.uri)
 
 
 def remove(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
