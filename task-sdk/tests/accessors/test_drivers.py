@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
 from typing import Any
 
 import pytest
 from statekeep._shared.state import messages
-from statekeep._shared.state.errors import ConflictError, UnavailableError
+from statekeep._shared.state.errors import ConflictError, ReferenceMissingError, UnavailableError
 from statekeep.accessors.drivers import arun, run
-from statekeep.accessors.flows import Ask, Flow, Pause
-
-Drive = Callable[[Any, Any], Any]
+from statekeep.accessors.flows import Ask, BackendCall, Flow, Pause, Together
+from statekeep_core._shared.state.errors import ReferenceMissingError as ReferenceMissingErrorOfCore
+from worker_backends import DRIVES, Drive
 
 
 class Answers:
@@ -32,11 +32,6 @@ class Answers:
     async def acall(self, request: Any, request_id: str | None = None) -> Any:
         await asyncio.sleep(0)
         return self.call(request, request_id)
-
-
-@pytest.fixture(params=["run", "arun"])
-def drive(request: pytest.FixtureRequest) -> Drive:
-    return run if request.param == "run" else lambda flow, transport: asyncio.run(arun(flow, transport))
 
 
 def test_a_flow_is_answered_until_it_returns(drive: Drive) -> None:
@@ -81,3 +76,126 @@ def test_a_pause_is_answered_with_nothing(drive: Drive) -> None:
         return (yield Pause(0.0))
 
     assert drive(flow(), Answers()) is None
+
+
+# --- calls of a backend ----------------------------------------------------------------------------------
+
+
+def test_a_backends_answer_is_sent_into_the_flow(drive: Drive) -> None:
+    def flow() -> Flow[Any]:
+        return (yield BackendCall(lambda: 5))
+
+    assert drive(flow(), Answers()) == 5
+
+
+def test_an_event_loop_awaits_the_async_twin_and_runs_anything_else_in_a_thread() -> None:
+    async def twin() -> str:
+        return "twin"
+
+    def flow() -> Flow[list[Any]]:
+        first = yield BackendCall(lambda: "blocking", twin)
+        second = yield BackendCall(threading.current_thread)
+        return [first, second]
+
+    assert asyncio.run(arun(flow(), Answers()))[0] == "twin"
+    assert asyncio.run(arun(flow(), Answers()))[1] is not threading.current_thread()
+    assert run(flow(), Answers()) == ["blocking", threading.current_thread()]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError("no"), ConflictError(key="k")])
+def test_whatever_a_backend_raises_is_thrown_into_the_flow(drive: Drive, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    def flow() -> Flow[Any]:
+        try:
+            yield BackendCall(fail)
+        except type(error) as met:
+            return met
+
+    assert drive(flow(), Answers()) is error
+
+
+def test_an_error_of_another_copy_arrives_as_this_copys_own(drive: Drive) -> None:
+    theirs = ReferenceMissingErrorOfCore(scope="s", key="k", reference="r")
+
+    def fail() -> None:
+        raise theirs
+
+    def flow() -> Flow[Any]:
+        yield BackendCall(fail)
+
+    with pytest.raises(ReferenceMissingError) as raised:
+        drive(flow(), Answers())
+    assert raised.value.facts == theirs.facts
+    assert raised.value.__cause__ is theirs
+
+
+def test_an_error_that_merely_looks_like_ours_stays_what_it_is(drive: Drive) -> None:
+    class ServiceError(Exception):
+        code = 404
+
+    def fail() -> None:
+        raise ServiceError
+
+    def flow() -> Flow[Any]:
+        yield BackendCall(fail)
+
+    with pytest.raises(ServiceError):
+        drive(flow(), Answers())
+
+
+# --- flows together --------------------------------------------------------------------------------------
+
+
+def returning(value: Any) -> Flow[Any]:
+    return (yield BackendCall(lambda: value))
+
+
+def failing(error: Exception) -> Flow[Any]:
+    def fail() -> None:
+        raise error
+
+    return (yield BackendCall(fail))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 50])
+def test_flows_together_give_their_results_in_order(drive: Drive, number: int) -> None:
+    def flow() -> Flow[Any]:
+        return (yield Together([returning(place) for place in range(number)]))
+
+    assert drive(flow(), Answers()) == list(range(number))
+
+
+@pytest.mark.parametrize("place", [0, 1, 20])
+def test_the_error_of_one_is_thrown_into_the_flow_that_wanted_them(drive: Drive, place: int) -> None:
+    flows = [returning(number) for number in range(40)]
+    flows[place] = failing(ZeroDivisionError())
+
+    def flow() -> Flow[Any]:
+        try:
+            yield Together(flows)
+        except ZeroDivisionError:
+            return "met"
+
+    assert drive(flow(), Answers()) == "met"
+
+
+def test_after_an_error_none_of_the_flows_goes_on(drive: Drive) -> None:
+    begun, ended = [], []
+
+    def counted() -> Flow[Any]:
+        begun.append(1)
+        yield from returning(1)
+        ended.append(1)
+
+    def flow() -> Flow[Any]:
+        yield Together([failing(ZeroDivisionError()), *[counted() for _ in range(1_000)]])
+
+    with pytest.raises(ZeroDivisionError):
+        drive(flow(), Answers())
+    so_far = len(begun), len(ended)
+    if drive is DRIVES["run"]:
+        assert so_far[0] == so_far[1]
+    asyncio.run(asyncio.sleep(0))
+    assert (len(begun), len(ended)) == so_far

@@ -102,8 +102,8 @@ async def _called(step: BackendCall) -> Any:
 
 
 def _together(flows: Sequence[Flow[Any]], transport: Transport) -> list[Any]:
-    if len(flows) == 1:
-        return [run(flows[0], transport)]
+    if len(flows) <= 1:
+        return [run(flow, transport) for flow in flows]
     from concurrent.futures import ThreadPoolExecutor
 
     threads = ThreadPoolExecutor(min(MOST_AT_ONCE, len(flows)), "statekeep-backend")

@@ -117,7 +117,7 @@ class ReadingBack:
 
 
 def _together(flows: dict[int, Flow[Any]]) -> Flow[dict[int, Any]]:
-    results = (yield Together(list(flows.values()))) if flows else []
+    results = yield Together(list(flows.values()))
     return dict(zip(flows, results, strict=True))
 
 
