@@ -155,8 +155,9 @@ def _module(setting: BackendSetting, name: str) -> ModuleType:
 
 
 def _backends_in(module: ModuleType) -> list[str]:
-    names = [name for name, value in vars(module).items() if _is_concrete_backend(value)]
-    return sorted(name for name in names if not name.startswith("_"))
+    offered = {*vars(module), *getattr(module, "__all__", ())}  # one that imports late names all there
+    public = (name for name in offered if not name.startswith("_"))
+    return sorted(name for name in public if _is_concrete_backend(getattr(module, name, None)))
 
 
 def _is_concrete_backend(value: object) -> bool:

@@ -47,7 +47,7 @@ def print_value(value: bytes, *, is_raw: bool) -> None:
 
 
 def check_fetched(entries: Iterable[m.Entry | m.Change]) -> None:
-    """Raise ``BackendMismatchError`` for a value that lies in a backend: none that is configured fetched it."""
+    """Raise ``BackendMismatchError`` for a value that lies in a backend, and that none here has fetched."""
     for entry in entries:
         if entry.external is not None:
             from ..accessors.origins import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..._shared.state.backend import BaseStateBackend
 from ..._shared.state.errors import (
@@ -17,6 +17,7 @@ from ..._shared.state.errors import (
 from . import flows, layout
 from .address import LOCAL, MEMORY, parse_address
 from .compression import check_level
+from .configured import all_configured
 from .layout import ENTRIES_ROOT, Origin
 from .listing import listed_objects
 from .local_files import LocalFiles
@@ -29,7 +30,6 @@ from .steps import arun, run
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
     from datetime import datetime
-    from typing import Self
 
     from ..._shared.state.scope import StateScope
     from .medium import Medium
@@ -105,15 +105,8 @@ class ObjectStoreBackend(BaseStateBackend):
         if store_id is not None:
             self.store_id = store_id
 
-    @classmethod
-    def all_from_configuration(cls, environ: Mapping[str, str]) -> list[Self]:
-        """Return what ``[object_store]`` describes: the one that is written to, then those of ``read_urls``.
-
-        Raises ``SettingsError``.
-        """
-        from .configured import configured_arguments  # which one that is made in Python does without
-
-        return [cls(**arguments) for arguments in configured_arguments(environ)]
+    #: Makes what ``[object_store]`` describes: the one that is written to, then those of ``read_urls``.
+    all_from_configuration: ClassVar[Any] = classmethod(all_configured)
 
     @property
     def backend_id(self) -> str:

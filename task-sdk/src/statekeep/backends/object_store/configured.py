@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..._shared.state.errors import InvalidRequestError
 from ...backend_options import ObjectStore
@@ -10,9 +10,11 @@ from ...config import load_section, settings_error
 from .address import SERVICE, parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ...config import SettingsError
+
+B = TypeVar("B")
 
 # Those whose names are the client library's own.
 _CLIENT_OPTIONS = (
@@ -27,11 +29,15 @@ _CLIENT_OPTIONS = (
 )
 
 
-def configured_arguments(environ: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the arguments of the store that is written to, then of each that earlier values are read from.
+def all_configured(cls: Callable[..., B], environ: Mapping[str, str]) -> list[B]:
+    """Make the backend that is written to, then one for each place that earlier values are read from.
 
     Raises ``SettingsError`` for what is wrong.
     """
+    return [cls(**arguments) for arguments in _arguments(environ)]
+
+
+def _arguments(environ: Mapping[str, str]) -> list[dict[str, Any]]:
     section = load_section(ObjectStore, environ)
     if not section.url:
         raise _wrong(section, "url", "is not set; give one such as s3://my-bucket/statekeep")
