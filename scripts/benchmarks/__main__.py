@@ -7,10 +7,20 @@ import json
 import platform
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import imports, installed_size, object_store, operations, supervised_noop, vendoring_check
+from benchmarks import (
+    imports,
+    installed_size,
+    object_store,
+    offload,
+    operations,
+    supervised_noop,
+    vendoring_check,
+)
+from benchmarks.measurement import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +32,7 @@ ROWS: dict[str, Callable[[], list[Measurement]]] = {
     "installed-size": installed_size.measure,
     "object-store": object_store.measure,
     "noop": supervised_noop.measure,
+    "offload": offload.measure,
     "operations": operations.measure,
     "vendoring": vendoring_check.measure,
 }
@@ -32,13 +43,23 @@ def main() -> int:
     """Measure, print the table, keep the raw figures; return an exit status."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
-    chosen = parser.parse_args().rows or list(ROWS)
+    parser.add_argument(
+        "--airflow-python",
+        metavar="PATH",
+        help="an interpreter with Apache Airflow and s3fs, whose backend is put beside `offload`",
+    )
+    arguments = parser.parse_args()
+    chosen = arguments.rows or list(ROWS)
+    measured_by: dict[str, Callable[[], list[Measurement]]] = {
+        **ROWS,
+        "offload": partial(offload.measure, arguments.airflow_python),
+    }
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
         parser.error(f"no such row: {unknown[0]}; there are {', '.join(ROWS)}")
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-    print(f"{'measured':<58} {'median':>10} {'worst':>10} {'goal':>10} {'of goal':>8}")
-    taken = [measurement for name in chosen for measurement in _measured(name)]
+    print(HEAD)
+    taken = [measurement for name in chosen for measurement in _printed(measured_by[name]())]
     _RAW.mkdir(exist_ok=True)
     raw = _RAW / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     raw.write_text(json.dumps([measurement.raw() for measurement in taken], indent=1), encoding="utf-8")
@@ -46,8 +67,7 @@ def main() -> int:
     return 0
 
 
-def _measured(name: str) -> list[Measurement]:
-    measurements = ROWS[name]()
+def _printed(measurements: list[Measurement]) -> list[Measurement]:
     for measurement in measurements:
         print(measurement.row(), flush=True)
     return measurements

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from statekeep import TaskScope
 from statekeep.backends import ObjectStoreBackend
 
 from benchmarks.measurement import Measurement
+from benchmarks.raw_files import read_text, write_durably
+from benchmarks.sample_values import hexadecimal_text
 from tests.object_store.s3_server import BUCKET, running_s3_server
 
 if TYPE_CHECKING:
@@ -97,26 +98,18 @@ def _set_and_get(
 
 
 def _raw_files(folder: Path, data: bytes, times: int) -> tuple[list[float], list[float]]:
-    names = [str(folder / f"raw-{number}") for number in range(times)]
+    names = [folder / f"raw-{number}" for number in range(times)]
     unwritten, unread = iter(names), iter(names)
 
     def put() -> None:
-        name = next(unwritten)
-        with open(f"{name}.tmp", "wb", buffering=0) as file:  # noqa: PTH123 -- as raw as it gets
-            file.write(data)
-            os.fsync(file.fileno())
-        Path(f"{name}.tmp").rename(name)
-        descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        write_durably(next(unwritten), data)
 
     def take() -> None:
-        with open(next(unread), "rb", buffering=0) as file:  # noqa: PTH123 -- as raw as it gets
-            file.read().decode()
+        read_text(next(unread))
 
     figures = _timed(put, times), _timed(take, times)
     for name in names:
-        Path(name).unlink()
+        name.unlink()
     return figures
 
 
@@ -148,8 +141,7 @@ def _peaks(url: str, options: dict[str, str]) -> list[Measurement]:
 
 
 def _value(size_bytes: int) -> str:
-    """JSON text that compresses to about half, as hexadecimal digits do."""
-    return '"' + random.Random(1).randbytes(size_bytes // 2 - 1).hex() + '"'  # noqa: S311 -- no secret
+    return f'"{hexadecimal_text(size_bytes - 2)}"'
 
 
 def _timed(operation: Callable[[], None], times: int) -> list[float]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from pathlib import Path
 
 from statekeep import TaskScope
 from statekeep.backends import ObjectStoreBackend
+
+from benchmarks.peak_memory import peak_mb
+from benchmarks.sample_values import repeated_text
 
 _SCOPE = TaskScope("bench", "1", "peak")
 _KEY = "k~" + "0" * 26
@@ -20,23 +22,12 @@ def main() -> None:
     # Uncompressed: whatever is held on the way is then as large as it gets.
     backend = ObjectStoreBackend(url, compression_level=None, options=options)
     backend.set(_SCOPE, "warm-up", "1")
-    before_kib = _peak_kib()
+    before_mb = peak_mb()
     if operation == "set":
-        backend.set(_SCOPE, _KEY, _value(int(size_bytes)))
+        backend.set(_SCOPE, _KEY, repeated_text(int(size_bytes)))
     else:
         backend.get(_SCOPE, _KEY)
-    print((_peak_kib() - before_kib) * 1024 / 1e6)
-
-
-def _value(size_bytes: int) -> str:
-    """Text that is made without a second copy of its own."""
-    return "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ=" * (size_bytes // 64)
-
-
-def _peak_kib() -> int:
-    # Not ru_maxrss, which a new program inherits from the process that it replaced.
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    print(peak_mb() - before_mb)
 
 
 main()
