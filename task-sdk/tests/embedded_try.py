@@ -53,18 +53,29 @@ class Store:
 
 
 class EmbeddedTry:
-    """One try that is running, its peer, and its context as the task process has it."""
+    """One try that is running, its peer, and its context as the task process has it.
 
-    def __init__(self, store: Store, path: Path, task: messages.TaskAddress = TASK) -> None:
+    ``backends``: those that its values go through.
+    """
+
+    def __init__(
+        self, store: Store, path: Path, task: messages.TaskAddress = TASK, backends: Any = None
+    ) -> None:
         self.store = store
         started = store.start(task)
         self.claims = messages.TryClaims(started.instance_id, started.try_number)
         described = messages.Context(
-            task, started.ti_id, started.try_number, started.grants, started.max_value_bytes
+            task,
+            started.ti_id,
+            started.try_number,
+            started.grants,
+            started.max_value_bytes,
+            store_id=started.store_id,
+            state_backend="given.by.the.Test" if backends is not None else "",
         )
         self.peer = Peer(path, self._answer, greeting=described)
         client = ChannelClient(self.peer.address)
-        self.context = Context(client.context(), client)
+        self.context = Context(client.context(), client, backends)
 
     def finish(self, *, succeeded: bool = True) -> Any:
         return self.store.ask(self.claims, messages.Finish(succeeded))
