@@ -19,7 +19,7 @@ PACKAGES = (
             ("copies", "errors", "identity"),
             ("scope", "message"),
             ("messages",),
-            ("rules", "values", "retention", "wire"),
+            ("rules", "values", "retention", "wire", "json_form", "routes"),
             ("arithmetic", "backend"),
             (TOP,),
             ("testing",),

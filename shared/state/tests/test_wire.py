@@ -79,7 +79,7 @@ ROWS: list[Any] = [
     m.Deactivate(ASSET),
     m.Restore(ASSET),
     m.Done(),
-    m.Refusal("conflict", {"key": "k", "version": 5, "wanted": None}),
+    m.Refusal("conflict", {"key": "k", "version": 5, "wanted": None}, False),
     m.TryClaims(1, 2),
     m.WorkerClaims("worker"),
     m.OperatorClaims("person"),
@@ -197,3 +197,10 @@ def test_a_fact_may_be_called_kind() -> None:
 def test_what_is_no_message_is_refused_in_words(plain: Any) -> None:
     with pytest.raises(InvalidRequestError, match="kind"):
         from_plain(plain)
+
+
+def test_a_refusal_that_is_not_the_first_answer_is_raised_as_one() -> None:
+    with pytest.raises(ConflictError) as raised:
+        raise_if_refused(m.Refusal("conflict", {"key": "k"}, is_first_answer=False))
+    assert not raised.value.is_first_answer
+    assert refusal_of(raised.value) == m.Refusal("conflict", {"key": "k"}, is_first_answer=False)

@@ -471,10 +471,11 @@ class Done(Message):
 
 
 class Refusal(Message):
-    """The error that a request met, as its code and facts."""
+    """The error that a request met, as its code and facts. ``is_first_answer`` is as that of the errors."""
 
     code: str
     facts: dict[str, Fact]
+    is_first_answer: bool = True
 
 
 # --- claims: who asks ------------------------------------------------------------------------------------

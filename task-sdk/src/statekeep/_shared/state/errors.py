@@ -33,7 +33,7 @@ class StatekeepError(Exception):
     succeed later; ``facts`` are the keyword arguments that the error was built from, all plain JSON.
 
     ``is_first_answer`` is False on a refusal that followed an attempt whose outcome was never known: the
-    request was refused now, and may have taken effect before. It does not cross a wire.
+    request was refused now, and may have taken effect before. Whoever repeated the request says so.
     """
 
     code: str = "error"

@@ -111,11 +111,13 @@ def _malformed(what: str, problem: str) -> InvalidRequestError:
 
 def refusal_of(error: StatekeepError) -> messages.Refusal:
     """Return the refusal that carries an error of any copy of the contract."""
-    return messages.Refusal(error.code, dict(error.facts))
+    return messages.Refusal(error.code, dict(error.facts), error.is_first_answer)
 
 
 def raise_if_refused(reply: Any) -> Any:
     """Return the reply, or raise the error that it carries as this copy's own class."""
     if isinstance(reply, messages.Refusal):
-        raise error_from(reply.code, reply.facts)
+        error = error_from(reply.code, reply.facts)
+        error.is_first_answer = reply.is_first_answer
+        raise error
     return reply
