@@ -27,6 +27,7 @@ _GROUPS = {
     "tries": "show what ran",
     "sweep": "remove what has expired, was replaced, or belongs to nobody",
     "config": "show the settings",
+    "backend": "check the worker's backends",
 }
 
 
