@@ -11,13 +11,13 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import apsw
 from statekeep import StateScope
 from statekeep._shared.state import messages as m
 from statekeep._shared.state import wire
@@ -101,7 +101,7 @@ def sweep(
         call = (wire.to_plain(m.OperatorClaims("ann")), "", wire.to_plain(request))
         reply = store.handle_group([call])[0]
         on_step("answered")
-        return wire.raise_if_refused(wire.from_plain(reply))
+        return wire.raise_if_refused(wire.from_plain(reply, ignore_unknown=True))
 
     store_id = ask(m.DescribeStore()).store_id
     backend = Stepping(f"file://{folder}/objects", store_id=store_id)
@@ -131,7 +131,7 @@ def faults_of(folder: Path, kept: set[str]) -> Iterator[str]:
     found = files_in(folder)
     if found != kept:
         yield f"{len(kept - found)} objects are lost and {len(found - kept)} left"
-    connection = sqlite3.connect(folder / "state.db")
+    connection = apsw.Connection(str(folder / "state.db"))
     try:
         named = {row[0].removeprefix("file://") for row in connection.execute(_NAMED)}
         if named != kept:

@@ -65,7 +65,7 @@ def sweep_orphans(
     with ExitStack() as stack:
         read = [(one, stack.enter_context(Candidates())) for one in answering(backends)]
         failures = _read_all(read, store_id, before, is_enough)
-        is_complete = all(candidates.is_complete for _, candidates in read)
+        is_complete = bool(failures) or all(candidates.is_complete for _, candidates in read)
         swept = _counts([candidates for _, candidates in read], failures)
         if failures or not is_complete:
             return swept._replace(is_complete=is_complete)
