@@ -199,3 +199,25 @@ def test_after_an_error_none_of_the_flows_goes_on(drive: Drive) -> None:
         assert so_far[0] == so_far[1]
     asyncio.run(asyncio.sleep(0))
     assert (len(begun), len(ended)) == so_far
+
+
+def test_on_a_loop_the_others_have_ended_when_the_error_of_one_arrives() -> None:
+    told: list[str] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    def flow() -> Flow[Any]:
+        try:
+            yield Together([asking(slow), failing(ZeroDivisionError()), asking(slow)])
+        except ZeroDivisionError:
+            told.append("met")
+
+    def asking(twin: Any) -> Flow[Any]:
+        return (yield BackendCall(lambda: None, twin))
+
+    asyncio.run(arun(flow(), Answers()))
+    assert told == ["ended", "ended", "met"]

@@ -214,6 +214,14 @@ def test_bytes_that_are_not_those_that_were_written_are_corrupt(drive: Drive, fo
     assert raised.value.facts["reference"] == f"x/k~{'a' * 26}"
 
 
+def test_a_plain_backends_text_that_is_no_unicode_is_corrupt(drive: Drive) -> None:
+    backend = Plain()
+    named = entry(external(backend))
+    backend.objects["x/k"] = "\ud800"
+    with pytest.raises(ReferenceCorruptError):
+        drive(offloading(backend).perform(m.Get("k")), Answers([], named, named))
+
+
 @pytest.mark.parametrize("version", [7, None])
 def test_an_entry_that_was_overwritten_meanwhile_is_read_as_it_stands_now(
     drive: Drive, backend: Any, version: int | None

@@ -91,6 +91,23 @@ def test_a_value_that_the_hook_returns_stays_inline(drive: Drive, kind: Any) -> 
     assert sent(transport) == write()
 
 
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_a_value_that_the_hook_returns_is_refused_over_the_limit(drive: Drive, in_batch: bool) -> None:
+    class Lazy(Immutable):
+        def put(self, reference: str, value: str) -> str:
+            return value
+
+    request = m.Batch((write(),)) if in_batch else write()
+    with pytest.raises(ValueTooLargeError, match=r"over the limit of 11; .* keep fewer values inline"):
+        drive(offloading(Lazy(), max_value_bytes=11).perform(request), Answers([]))
+
+
+@pytest.mark.parametrize("operation", [m.SetMax("k", b"1" * 9), write(value=b"1" * 9)])
+def test_an_inline_value_over_the_limit_is_refused_in_a_batch_too(drive: Drive, operation: Any) -> None:
+    with pytest.raises(ValueTooLargeError):
+        drive(offloading(Immutable(), max_value_bytes=8).perform(m.Batch((operation,))), Answers([]))
+
+
 def test_a_write_with_a_reference_has_a_request_id_and_a_blind_one_without_has_none(drive: Drive) -> None:
     transport = Answers([], m.Written(1), m.Written(2))
     drive(offloading(Immutable()).perform(write()), transport)
