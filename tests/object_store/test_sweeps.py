@@ -31,7 +31,7 @@ def place(tmp_path: Path, s3: S3Server, url: str) -> Iterator[Place]:
 
 
 def backend(place: Place, s3: S3Server, url: str, **options: Any) -> ObjectStoreBackend:
-    given = {"options": s3.options(), "threshold_bytes": 0} | options
+    given: dict[str, Any] = {"options": s3.options(), "threshold_bytes": 0} | options
     return ObjectStoreBackend(url, store_id=place.store_id, **given)
 
 

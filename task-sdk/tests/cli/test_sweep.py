@@ -87,8 +87,8 @@ def test_a_person_can_read_what_went_and_what_was_left_and_why(statekeep: Statek
     assert "expired task entries - 2 -" in lines
     assert f"objects of replaced values {place.backend.backend_id} 1 5 bytes" in lines
     assert any(line.startswith(f"orphans {place.backend.backend_id} 1 ") for line in lines)
-    assert "1 of them are within the grace period, and were not looked at." in lines
-    assert sum("object" in line and "plain" in line for line in lines) == 1
+    assert "Within the grace period, and not looked at: 1 object." in lines
+    assert sum("plain backend" in line and line.endswith(": 1 object.") for line in lines) == 1
 
 
 def test_without_the_flag_orphans_stay(statekeep: Statekeep, place: Place) -> None:
@@ -135,6 +135,7 @@ def test_a_backend_that_fails_is_1_and_what_was_done_stands(statekeep: Statekeep
     report = json.loads(done.stdout)
     assert report["expired"]["task_entries"] == 2
     assert len(report["failures"]) == 2  # the deletion and the listing
+    assert report["is_complete"]  # nothing was stopped for lack of time
 
 
 def test_inside_a_task_it_is_refused(statekeep: Statekeep) -> None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Ask = Callable[[Any], Any]
 
 _DESCRIPTION = """Removes what has expired from the store, and deletes the objects of replaced and deleted
-values through the worker's backends, 5 minutes after nothing names them any more. Run it on a timer, where
-the backends are configured. Interrupted, it leaves a valid state, and the next sweep goes on."""
+values through the worker's backends, from 5 minutes after nothing names them any more. Run it on a timer,
+where the backends are configured. Interrupted, it leaves a valid state, and the next sweep goes on."""
 
 
 class _Asked(NamedTuple):
@@ -73,7 +73,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         type=seconds,
         default=math.inf,
         metavar="SECONDS",
-        help="begin nothing more after so long",
+        help="begin nothing more after so long; that is said, and is no failure",
     )
 
 

@@ -75,15 +75,15 @@ def _object_rows(what: str, removed: Sequence[Removed]) -> list[tuple[str, ...]]
 def _remarks(report: Report) -> Iterator[str]:
     orphans = report.orphans
     if orphans is not None:
-        yield f"{orphans.listed:,} objects were listed."
+        yield f"Listed: {_objects(orphans.listed)}."
         if orphans.too_young:
-            yield f"{orphans.too_young:,} of them are within the grace period, and were not looked at."
+            yield f"Within the grace period, and not looked at: {_objects(orphans.too_young)}."
         if orphans.not_understood:
-            yield f"{orphans.not_understood:,} of them do not tell whose they are, and were left."
+            yield f"Left, because it is not clear whose they are: {_objects(orphans.not_understood)}."
     if report.plain_objects_left:
         yield (
-            f"{report.plain_objects_left:,} objects of plain backends have lost their record to expiry or to "
-            "a clean-up. They are left: only who wrote the backend can tell how to delete them."
+            "Left, because a plain backend overwrites in place and the store cannot tell what became of its "
+            f"objects when records expired: {_objects(report.plain_objects_left)}."
         )
     if report.dry_run:
         if not report.disposed.is_complete:
@@ -91,6 +91,10 @@ def _remarks(report: Report) -> Iterator[str]:
         yield "Nothing was changed."
     elif not report.is_complete:
         yield "The time was up before the end; the next sweep goes on."
+
+
+def _objects(number: int) -> str:
+    return "1 object" if number == 1 else f"{number:,} objects"
 
 
 def _size(size_bytes: int) -> str:
