@@ -28,6 +28,8 @@ from tests.crash.ledger import (
 # The connection broke, so nobody told the task how its write ended.
 _UNKNOWN_OUTCOMES = ("SupervisorGoneError", "TruncatedFrameError")
 _FENCED = ("SupersededError", "TryFinishedError")
+# Those that answer what stands after them.
+_ANSWERED = ("increment", "set_max")
 
 
 class Violation(NamedTuple):
@@ -101,7 +103,8 @@ class _Checker:
             self._attempted_late.add(attempt.try_number)
             return
         self._in_flight = attempt
-        self._may_take_effect([effect for effect in attempt.effects if effect.where != "staged"])
+        self._finishing_try = None  # a write that follows is an operator's; the end of the try was looked at
+        self._may_take_effect([effect for effect in attempt.effects if effect.where in ("task", "asset")])
         for effect in attempt.effects:
             if effect.where == "asset":
                 self._attempted_at_once.setdefault(effect.key, set()).add(effect.value)
@@ -235,6 +238,10 @@ def _apply(state: State, effect: Effect) -> None:
             state[effect.key] = state.get(effect.key, 0) + effect.value
         case "set_max":
             state[effect.key] = max(state.get(effect.key, effect.value), effect.value)
+        case "delete":
+            state.pop(effect.key, None)
+        case "clear":
+            state.clear()
         case _:
             state[effect.key] = effect.value
 
@@ -242,7 +249,7 @@ def _apply(state: State, effect: Effect) -> None:
 def _agrees(state: Possible, effects: Iterable[Effect], results: Iterable[Any]) -> bool:
     """Return whether a sum or a maximum of task state that was answered is what stands in the state."""
     return all(
-        effect.where != "task" or effect.operation == "set" or state.task[effect.key] == result
+        effect.where != "task" or effect.operation not in _ANSWERED or state.task[effect.key] == result
         for effect, result in zip(effects, results, strict=True)
     )
 

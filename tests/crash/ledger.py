@@ -16,8 +16,9 @@ State = dict[str, Any]
 class Effect(NamedTuple):
     """What a write does to one entry.
 
-    ``where``: "task" (task state), "asset" (asset state, at once) or "staged" (asset state, at the try's
-    success). ``operation``: "set", "increment" or "set_max".
+    ``where``: "task" (task state), "asset" (asset state, at once), "staged" (asset state, at the try's
+    success), or "brief" (task state that expires at an instant that nobody here knows, and is in no state).
+    ``operation``: "set", "increment", "set_max", "delete" or "clear".
     """
 
     where: str
@@ -87,9 +88,23 @@ class Glimpse(NamedTuple):
     asset: State
 
 
-Record = Seen | Attempt | Acknowledged | Refused | Done | LockTaken | Snapshot | Glimpse
+class Read(NamedTuple):
+    """An entry, or a row of its history, as a reader got it at any moment.
+
+    ``where``: "task" or "asset". ``version`` is None of what the reading try had staged.
+    """
+
+    reader: str
+    where: str
+    key: str
+    version: int | None
+    value: Any
+
+
+Record = Seen | Attempt | Acknowledged | Refused | Done | LockTaken | Snapshot | Glimpse | Read
 _CLASSES: dict[str, Any] = {
-    kind.__name__: kind for kind in (Seen, Attempt, Acknowledged, Refused, Done, LockTaken, Snapshot, Glimpse)
+    kind.__name__: kind
+    for kind in (Seen, Attempt, Acknowledged, Refused, Done, LockTaken, Snapshot, Glimpse, Read)
 }
 
 
