@@ -108,6 +108,13 @@ def test_an_inline_value_over_the_limit_is_refused_in_a_batch_too(drive: Drive, 
         drive(offloading(Immutable(), max_value_bytes=8).perform(m.Batch((operation,))), Answers([]))
 
 
+def test_a_value_of_the_thresholds_size_goes_out(drive: Drive) -> None:
+    for size_bytes, goes_out in ((9, False), (10, True)):
+        transport = Answers([], m.Written(1))
+        drive(offloading(Immutable()).perform(write(value=b"1" * size_bytes)), transport)
+        assert (sent(transport).external is not None) is goes_out
+
+
 def test_a_write_with_a_reference_has_a_request_id_and_a_blind_one_without_has_none(drive: Drive) -> None:
     transport = Answers([], m.Written(1), m.Written(2))
     drive(offloading(Immutable()).perform(write()), transport)
