@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +44,10 @@ class Place:
         self.folder = statekeep.folder / "values"
         self.folder.mkdir()
         (statekeep.folder / "job.py").write_text(JOB)
-        statekeep.environ |= {"PYTHONPATH": str(TESTS), **environ}
+        statekeep.environ |= {
+            "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            **environ,
+        }
 
     def job(self, *words: str, **environ: str) -> tuple[int, list[str]]:
         done = self.statekeep.run(sys.executable, "job.py", *words, options=(), stdin="", **environ)
@@ -94,6 +99,19 @@ def test_an_object_store_keeps_each_write_until_it_is_disposed_of(objects: Place
     assert objects.job("get=k", "set=k", "crash") == (137, ["k 200000"])
     assert len(objects.files()) == 2
     assert objects.job("get=k", "delete=k", "get=k") == (0, ["k 200000", "k 0"])
+
+
+def test_what_was_replaced_is_deleted_at_the_end_of_a_job_when_it_is_due(objects: Place) -> None:
+    objects.job("set=k", "crash")
+    (replaced,) = objects.files()
+    objects.job("set=k", "crash")
+    assert len(objects.files()) == 2
+    with sqlite3.connect(objects.statekeep.store) as store:  # five minutes pass
+        assert store.execute("UPDATE external_objects SET due_at = 1 WHERE due_at IS NOT NULL").rowcount == 1
+    store.close()
+    assert objects.job("get=k", "crash") == (137, ["k 200000"])
+    (left,) = objects.files()
+    assert left != replaced
 
 
 def test_what_cannot_be_made_keeps_the_try_from_starting(objects: Place) -> None:
