@@ -15,6 +15,7 @@ import pytest
 import statekeep as package
 from statekeep import open_task
 from statekeep._shared.state import messages as m
+from statekeep._shared.state.wire import Plain, refusal_of, to_plain
 from statekeep.client.embedded import open_embedded
 from statekeep.client.store_client import call
 from statekeep.context import current_context
@@ -25,7 +26,9 @@ from statekeep.errors import (
     SupersededError,
     TryFinishedError,
     TryRunningError,
+    UnavailableError,
 )
+from statekeep.in_process import InProcessTransport
 from statekeep_command import Statekeep
 
 # The lease's thread and the store's run in the parent, and the child uses neither.
@@ -252,3 +255,19 @@ def _status_of_child(act: Callable[[], None]) -> int:
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_request_that_the_end_of_its_try_overtook_has_an_unknown_outcome() -> None:
+    class Closing:
+        def ask(self, claims: Plain, request: Plain, request_id: str) -> Plain:
+            transport.end("succeeded")
+            return to_plain(refusal_of(UnavailableError(what="the store", problem="it was closed")))
+
+    task = m.TaskAddress("etl", "r", "t")
+    transport = InProcessTransport(Closing(), m.TryClaims(1, 1), task)  # type: ignore[arg-type]  # asks only
+    with pytest.raises(TryFinishedError) as overtaken:
+        transport.call(m.Set("k", b"1"))
+    assert not overtaken.value.is_first_answer
+    with pytest.raises(TryFinishedError) as late:
+        transport.call(m.Set("k", b"1"))
+    assert late.value.is_first_answer

@@ -96,7 +96,15 @@ class InProcessTransport:
         try:
             return raise_if_refused(from_plain(reply, ignore_unknown=True))
         except UnavailableError:
-            self._check()  # the store was closed in between, because the try has ended
+            self._check_since_unavailable()
+            raise
+
+    def _check_since_unavailable(self) -> None:
+        """Say that the try has ended, because of which the store was closed in between."""
+        try:
+            self._check()
+        except TryFinishedError as ended:
+            ended.is_first_answer = False  # whether the request took effect is not known
             raise
 
     def _check(self) -> None:

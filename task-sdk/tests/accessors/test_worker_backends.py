@@ -64,4 +64,12 @@ def test_a_backend_that_is_not_configured_is_named_every_time(backends: WorkerBa
 def test_the_origin_of_an_asset_is_its_canonical_name(backends: WorkerBackends) -> None:
     assert backends.origin_of(None) == TASK
     assert backends.origin_of(1) == ORIGIN
-    assert backends.whose(1) == backends.whose(ORDERS) == "asset orders"
+    assert backends.whose(None) == "etl/2026-01-01/load"
+    assert backends.whose(1) == "asset orders"
+
+
+def test_naming_whose_an_address_is_asks_nobody() -> None:
+    def asking(target: m.Target) -> Any:
+        raise AssertionError("a request for every value")
+
+    assert WorkerBackends(Configured(PLAIN), asking).whose(ORDERS) == "asset orders"

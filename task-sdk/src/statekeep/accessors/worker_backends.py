@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from .._shared.state.errors import BackendMismatchError
+from .._shared.state.messages import AssetAddress, TaskAddress
 from .flows import BackendCall
 from .origins import canonical, shown
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._shared.state.messages import AssetAddress, External, Target, TaskAddress
+    from .._shared.state.messages import External, Target
     from .flows import Flow
 
 
@@ -53,7 +54,9 @@ class WorkerBackends:
         return canonical(self._origin_of(target))
 
     def whose(self, target: Target) -> str:
-        """Return what an error calls a target."""
+        """Return what an error calls a target. Asks nobody: it is wanted for every value that is read."""
+        if isinstance(target, TaskAddress | AssetAddress):
+            return shown(target)
         return shown(self._origin_of(target))
 
     def _backend(self, backend_id: str | None, find: Callable[[], Any]) -> Flow[Any]:
