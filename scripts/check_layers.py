@@ -62,12 +62,14 @@ PACKAGES = (
         "core/src",
         layers=(
             ("_shared",),
-            ("config", TOP),  # core's __init__ holds its version only
+            ("server_options", TOP),  # core's __init__ holds its version only
+            ("config",),
             ("metastore",),
             ("policy",),
             ("retention",),
             ("execution_api", "admin_api"),
-            ("state_backend", "embedded", "app"),
+            ("state_backend", "embedded"),
+            ("server",),
             ("cli", "ui"),
         ),
         may_import=("statekeep",),
@@ -87,6 +89,9 @@ THIRD_PARTY = (
     ThirdParty("statekeep.backends.encrypted", ("cryptography",), at_import=False),
     # The metastore's engine, and what catches its errors.
     ThirdParty("statekeep_core", ("apsw",), at_import=True),
+    # What the extra `server` brings; an embedded store loads none of it.
+    ThirdParty("statekeep_core.server", ("jwt", "uvicorn", "uvloop"), at_import=True),
+    ThirdParty("statekeep_core", ("msgspec",), at_import=False),
 )
 
 

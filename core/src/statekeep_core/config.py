@@ -25,6 +25,7 @@ from ._shared.settings import (
     without_password,
 )
 from ._shared.settings import rows as section_rows
+from .server_options import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SECTIONS",
     "Database",
+    "Server",
     "Settings",
     "SettingsError",
     "StateStore",
@@ -142,7 +144,7 @@ class StateStore(Section, section="state_store"):
     )
 
 
-SECTIONS: tuple[type[Section], ...] = (Database, StateStore)
+SECTIONS: tuple[type[Section], ...] = (Database, StateStore, Server)
 
 
 class Settings(NamedTuple):
@@ -150,6 +152,7 @@ class Settings(NamedTuple):
 
     database: Database
     state_store: StateStore
+    server: Server
 
 
 def load(environ: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Settings:
@@ -161,7 +164,11 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, str] | None = None)
     examined = examine_own(environ, overrides or {})
     if examined.faults:
         raise settings_error(triples(examined))
-    return Settings(database=examined.section(Database), state_store=examined.section(StateStore))
+    return Settings(
+        database=examined.section(Database),
+        state_store=examined.section(StateStore),
+        server=examined.section(Server),
+    )
 
 
 def sqlite_path(url: str) -> str:

@@ -17,7 +17,7 @@ from .statuses import OUTPUT_LOST
 from .streams import OutputError, any_is_closed, flush_output, print_for_people
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Each group is a module with `run(parser, arguments) -> exit status`, loaded only when it is used.
 _GROUPS = {
@@ -30,6 +30,9 @@ _GROUPS = {
     "backend": "check the worker's backends",
 }
 
+
+# Under this name other distributions offer further groups, of the same form and with a SUMMARY.
+_OTHERS = "statekeep.commands"
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 # As in a shell: 128 and the number of SIGINT, of SIGPIPE.
@@ -70,11 +73,26 @@ def _status_of_group(given: Sequence[str]) -> int:
     group = given[0] if given and given[0] in _GROUPS else None
     try:
         if group is None:
-            return _without_group(given)
+            return _of_others(given)
         module = importlib.import_module(f".{group}", __package__)
         status: int = module.run(Parser(prog=f"statekeep {group}"), given[1:])
     except SystemExit as ended:  # the parser's, after --help or a mistake
         return int(ended.code or 0)
+    return status
+
+
+def _of_others(given: Sequence[str]) -> int:
+    """Run a group of another distribution's; else say what groups there are."""
+    # Only here: to look for them takes 40 ms.
+    from importlib.metadata import entry_points
+
+    others = {each.name: each for each in entry_points(group=_OTHERS)}
+    if not given or given[0] not in others:
+        return _without_group(given, {name: each.load().SUMMARY for name, each in others.items()})
+    from ..client.embedded import core_errors
+
+    with core_errors():
+        status: int = others[given[0]].load().run(Parser(prog=f"statekeep {given[0]}"), given[1:])
     return status
 
 
@@ -90,11 +108,12 @@ def _refused(error: Exception) -> int:
     return status
 
 
-def _without_group(given: Sequence[str]) -> int:
+def _without_group(given: Sequence[str], others: Mapping[str, str]) -> int:
+    groups = {**_GROUPS, **others}
     parser = Parser(
         prog="statekeep",
         description="Durable state for data pipelines.",
-        epilog="\n".join(f"  {name:8}{what}" for name, what in _GROUPS.items())
+        epilog="\n".join(f"  {name:8}{what}" for name, what in groups.items())
         + "\n\n`statekeep COMMAND --help` says more.",
         usage="statekeep COMMAND ...",
     )
@@ -105,6 +124,6 @@ def _without_group(given: Sequence[str]) -> int:
         print_for_people(f"statekeep {__version__}\n")
         return 0
     if arguments.command is not None:
-        parser.error(f"there is no command {arguments.command!r}; there are {', '.join(_GROUPS)}")
+        parser.error(f"there is no command {arguments.command!r}; there are {', '.join(groups)}")
     parser.print_help()
     return 0

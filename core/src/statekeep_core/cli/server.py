@@ -1,0 +1,135 @@
+"""`statekeep server`: serves the store to many workers, and says who may ask."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from statekeep.config import process_environment
+
+from statekeep_core import config
+from statekeep_core._shared.state.errors import NotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Sequence
+
+    from statekeep_core.policy import Work
+
+SUMMARY = "serve the store to many workers"
+
+_A_DAY_SECONDS = 86_400.0
+
+
+def run(parser: ArgumentParser, given: Sequence[str]) -> int:
+    """Run `statekeep server` with these arguments and return the exit status."""
+    _add_arguments(parser)
+    arguments = parser.parse_args(given)
+    act: Callable[[Namespace], int] = arguments.act
+    return act(arguments)
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.description = "Serves the store of [database] url over HTTP until it is told to stop (SIGTERM)."
+    parser.add_argument("--host", help="the address to listen on ([server] host)")
+    parser.add_argument("--port", help="the port to listen on ([server] port)")
+    parser.set_defaults(act=_serve)
+    groups = parser.add_subparsers(metavar="[COMMAND]", parser_class=type(parser))
+    credentials = groups.add_parser("credentials", help="who may ask").add_subparsers(
+        required=True, metavar="COMMAND", parser_class=type(parser)
+    )
+    added = credentials.add_parser("add", help="make one and print it, this once")
+    added.add_argument("name", help="whose it is; stands in the records of what is written under it")
+    added.add_argument("--operator", action="store_true", help="may read and write all state, as people do")
+    added.add_argument("--days", type=float, metavar="N", help="good for so long (default: until revoked)")
+    added.set_defaults(act=_add_credential)
+    credentials.add_parser("list", help="show all, without their secrets").set_defaults(act=_list_credentials)
+    revoked = credentials.add_parser("revoke", help="let one open nothing any more, within seconds")
+    revoked.add_argument("name")
+    revoked.set_defaults(act=_revoke_credential)
+    keys = groups.add_parser("keys", help="what task tokens are signed with").add_subparsers(
+        required=True, metavar="COMMAND", parser_class=type(parser)
+    )
+    rotated = keys.add_parser("rotate", help="sign with a new key; tokens of the older ones stay good")
+    rotated.add_argument("--forget", action="store_true", help="remove the older keys, and end their tokens")
+    rotated.set_defaults(act=_rotate_keys)
+
+
+def _serve(arguments: Namespace) -> int:
+    given = {"server.host": arguments.host, "server.port": arguments.port}
+    environ = process_environment()
+    settings = config.load(environ, {name: text for name, text in given.items() if text is not None})
+    try:
+        from statekeep_core.server.serving import serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("jwt", "uvicorn", "uvloop", "msgspec"):
+            raise
+        raise UnsupportedError(
+            what="`statekeep server`", problem="it is not installed; pip install 'statekeep-core[server]'"
+        ) from None
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    serve(settings.server, environ, _say)
+    return 0
+
+
+def _add_credential(arguments: Namespace) -> int:
+    from statekeep_core.metastore.credentials import OPERATOR, WORKER
+    from statekeep_core.server.access import add_credential
+
+    role = OPERATOR if arguments.operator else WORKER
+    lifetime_seconds = None if arguments.days is None else arguments.days * _A_DAY_SECONDS
+    text = _transact(lambda work: add_credential(work, arguments.name, role, lifetime_seconds))
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def _list_credentials(_: Namespace) -> int:
+    from statekeep_core.metastore import credentials
+
+    for record in _transact(lambda work: credentials.every(work.tx)):
+        expires = "never expires" if record.expires_at is None else f"expires {_shown(record.expires_at)}"
+        state = expires if record.revoked_at is None else f"revoked {_shown(record.revoked_at)}"
+        sys.stdout.write(f"{record.name}\t{record.role}\tmade {_shown(record.created_at)}\t{state}\n")
+    return 0
+
+
+def _revoke_credential(arguments: Namespace) -> int:
+    from statekeep_core.metastore import credentials
+
+    if not _transact(lambda work: credentials.revoke(work.tx, arguments.name)):
+        raise NotFoundError(what=f"credential {arguments.name}")
+    return 0
+
+
+def _rotate_keys(arguments: Namespace) -> int:
+    from statekeep_core.metastore import signing_keys
+    from statekeep_core.server.access import add_signing_key
+
+    def rotate(work: Work) -> None:
+        add_signing_key(work)
+        if arguments.forget:
+            signing_keys.remove_older(work.tx, work.tx.now.wall_us)
+
+    _transact(rotate)
+    return 0
+
+
+def _transact(operation: Callable[[Work], Any]) -> Any:
+    from statekeep_core.embedded import open_configured
+
+    store = open_configured(process_environment())
+    try:
+        return store.transact(operation)
+    finally:
+        store.close()
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"statekeep: {message}\n")
+    sys.stderr.flush()
+
+
+def _shown(instant_us: int) -> str:
+    return datetime.fromtimestamp(instant_us / 1_000_000, UTC).isoformat(timespec="seconds")

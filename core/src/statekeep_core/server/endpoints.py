@@ -1,0 +1,78 @@
+"""What can be asked over HTTP, at which path, and with which claims each caller asks it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state.errors import ForbiddenError
+from statekeep_core._shared.state.routes import EXECUTION, OPERATORS, operation_of
+from statekeep_core._shared.state.wire import Plain, to_plain
+from statekeep_core.metastore.credentials import OPERATOR
+
+if TYPE_CHECKING:
+    from .access import Caller
+
+_STATE = (
+    m.Get,
+    m.Set,
+    m.Delete,
+    m.Clear,
+    m.Increment,
+    m.SetMax,
+    m.Batch,
+    m.ListEntries,
+    m.ListHistory,
+)
+_OF_A_SWEEPER = (m.FetchDisposals, m.AcknowledgeDisposals, m.Condemn, m.SweepStep, m.DescribeStore)
+_OF_A_TRY = (m.Start, m.Heartbeat, m.Finish, m.AddGrant)
+_OF_PEOPLE = (m.Rewind, m.ListTries, m.ListAssets, m.FindAsset, m.Deactivate, m.Restore)
+# A worker looks for a try that still runs before it starts one, and sweeps.
+_OF_PEOPLE_AND_WORKERS = (m.ListTries, *_OF_A_SWEEPER)
+
+
+class Endpoint(NamedTuple):
+    """One kind of request at one path. ``renews``: a token that has expired is good enough."""
+
+    path: str
+    request: type[Any]
+    is_for_people: bool
+    renews: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.request.__name__
+
+    def claims_of(self, caller: Caller) -> Plain:
+        """Return the claims with which the store is asked. Raises :class:`ForbiddenError`."""
+        if caller.token is not None:
+            if self.is_for_people:
+                raise self._forbidden("a task's token opens its own door only, under " + EXECUTION)
+            return to_plain(m.TryClaims(caller.token.instance_id, caller.token.try_number))
+        if not self.is_for_people:
+            return to_plain(m.WorkerClaims(caller.name))
+        if caller.role == OPERATOR:
+            return to_plain(m.OperatorClaims(caller.name))
+        if self.request not in _OF_PEOPLE_AND_WORKERS:
+            raise self._forbidden("it needs an operator's credential, and this is a worker's")
+        return to_plain(m.OperatorClaims(f"worker:{caller.name}"))
+
+    def _forbidden(self, problem: str) -> ForbiddenError:
+        return ForbiddenError(what=self.kind, problem=problem)
+
+
+def _endpoints(prefix: str, kinds: tuple[type[Any], ...]) -> dict[str, Endpoint]:
+    made = [
+        Endpoint(
+            prefix + operation_of(kind.__name__), kind, prefix == OPERATORS, kind in (m.Heartbeat, m.Finish)
+        )
+        for kind in kinds
+    ]
+    return {endpoint.path: endpoint for endpoint in made}
+
+
+ENDPOINTS = MappingProxyType(
+    _endpoints(EXECUTION, (*_OF_A_TRY, *_STATE, *_OF_A_SWEEPER))
+    | _endpoints(OPERATORS, (*_STATE, *_OF_PEOPLE, *_OF_A_SWEEPER))
+)

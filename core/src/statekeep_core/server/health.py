@@ -1,0 +1,51 @@
+"""Whether the server lives, and whether it can take a request now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from statekeep_core._shared.state.errors import StatekeepError
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+_PATIENCE_SECONDS = 2.0
+# Probes that come faster than this share an answer: anybody may ask, and each look takes the store's lock.
+_SHARED_SECONDS = 1.0
+
+
+class Health:
+    """Looks at the store when it is asked; ``leave`` makes the server unready for good."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._looking: asyncio.Task[str | None] | None = None
+        self._looked_at = 0.0
+        self._is_leaving = False
+
+    def leave(self) -> None:
+        """Say from now on that no more requests are wanted."""
+        self._is_leaving = True
+
+    async def problem(self) -> str | None:
+        """Return why the server should get no requests now, or None."""
+        if self._is_leaving:
+            return "it is shutting down"
+        is_old = time.monotonic() - self._looked_at > _SHARED_SECONDS
+        if self._looking is None or (self._looking.done() and is_old):
+            self._looked_at = time.monotonic()
+            self._looking = asyncio.ensure_future(self._look())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> str | None:
+        """Begin a write transaction, which needs everything that a request may need, and write nothing."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._engine.transact(lambda work: work.tx.store_id())
+        except TimeoutError:
+            return f"the store has not answered for {_PATIENCE_SECONDS:g} s"
+        except StatekeepError as error:
+            return str(error)
+        return None

@@ -1,0 +1,59 @@
+"""What the server answers: replies, and refusals as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from statekeep_core._shared.state.errors import (
+    StatekeepError,
+    UnauthenticatedError,
+    UnavailableError,
+    error_from,
+)
+
+if TYPE_CHECKING:
+    from statekeep_core._shared.state.wire import Plain
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+
+_RETRY_AFTER_SECONDS = b"1"
+
+
+class Response(NamedTuple):
+    """One whole response."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def of_document(document: object, status: int = 200) -> Response:
+    """Return a response that is a JSON document of the server's own."""
+    return Response(status, json.dumps(document, separators=(",", ":")).encode("ascii"))
+
+
+def of_error(error: StatekeepError, status: int | None = None) -> Response:
+    """Return the problem document of an error, with its code and facts."""
+    status = status or error.http_status
+    document = {
+        "type": f"urn:statekeep:error:{error.code}",
+        "title": error.code.replace("_", " "),
+        "status": status,
+        "detail": str(error),
+        "code": error.code,
+        "facts": error.facts,
+    }
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if error.code == UnavailableError.code:
+        headers = ((b"retry-after", _RETRY_AFTER_SECONDS),)
+    if error.code == UnauthenticatedError.code:
+        headers = ((b"www-authenticate", b"Bearer"),)
+    return Response(status, json.dumps(document).encode("ascii"), PROBLEM, headers)
+
+
+def of_refusal(refusal: Plain) -> Response:
+    """Return the problem document of a plain refusal."""
+    return of_error(error_from(refusal["code"], refusal["facts"]))

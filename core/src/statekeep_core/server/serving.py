@@ -1,0 +1,136 @@
+"""Runs the application: listens, serves until it is told to stop, and lets go in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from statekeep_core import embedded
+from statekeep_core._shared.state.errors import StoreUnusableError
+
+from .access import Access, prepare
+from .app import Application
+from .bodies import Bodies
+from .engine import SqliteEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from statekeep_core.server_options import Server
+
+# A worker's idle connection is kept for longer than two of its heartbeats are apart.
+_KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2_048
+
+
+def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Serve the store of the settings until SIGTERM or SIGINT, and return when all is committed and closed.
+
+    Says where it listens once it takes requests, and on the first start the credential that it has made.
+    Raises what keeps the store from being opened, or the address from being listened on.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options, environ, say))
+
+
+async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    listener = _listener(options)
+    engine = SqliteEngine(
+        lambda: embedded.open_configured(environ), waiting_limit=options.max_waiting_requests
+    )
+    try:
+        await engine.open()
+        try:
+            _say_first(await engine.transact(prepare), say)
+            access = Access(engine, token_seconds=options.token_seconds)
+            bodies = Bodies(body_bytes=options.max_body_bytes, total_bytes=options.max_held_bytes)
+            application = Application(engine, access, bodies)
+            server = _Server(_configuration(application, options))
+            with _stopping(server, application):
+                say(f"listening on {_url(options, listener)}")
+                await server.serve(sockets=[listener])
+        finally:
+            await engine.close()
+    finally:
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us: uvicorn would raise them again before the store is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _stopping(server: _Server, application: Application) -> Iterator[None]:
+    """Stop at the first signal when what is in flight is answered, and at the second at once."""
+
+    def stop() -> None:
+        application.health.leave()
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _configuration(application: Application, options: Server) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(options.stop_grace_seconds)),
+        ssl_certfile=options.tls_certificate or None,
+        ssl_keyfile=options.tls_key or None,
+    )
+
+
+def _listener(options: Server) -> socket.socket:
+    try:
+        [(family, kind, _, _, address), *_] = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise StoreUnusableError(
+            what=f"the address {options.host}:{options.port}",
+            problem=str(error.strerror or error),
+            remedy="set [server] host and port to one that is free here",
+        ) from error
+    return listener
+
+
+def _url(options: Server, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if options.tls_certificate else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _say_first(credential: str | None, say: Callable[[str], None]) -> None:
+    if credential is not None:
+        say(f"made the worker credential `first`, which is shown this once: {credential}")

@@ -1,0 +1,79 @@
+"""The options of the API server."""
+
+from __future__ import annotations
+
+from ._shared.settings import Integer, Option, Seconds, Section, String
+
+A_DAY_SECONDS = 86_400
+
+
+class Server(Section, section="server"):
+    """The API server, `statekeep server`."""
+
+    host = Option(
+        String(),
+        default="127.0.0.1",
+        example="0.0.0.0",  # noqa: S104 -- an example of what an operator may want
+        description="The address that the server listens on. The default is for this machine only.",
+        added="0.1.0",
+    )
+    port = Option(
+        Integer(minimum=0, maximum=65_535),
+        default=7411,
+        example=443,
+        description="The port that the server listens on; 0 takes any that is free and says which.",
+        added="0.1.0",
+    )
+    tls_certificate = Option(
+        String(),
+        default="",
+        example="/etc/statekeep/tls/server.pem",
+        description="The file with the server's certificate and those that sign it. "
+        "With nothing, the server speaks plain HTTP.",
+        added="0.1.0",
+    )
+    tls_key = Option(
+        String(),
+        default="",
+        example="/etc/statekeep/tls/server.key",
+        description="The file with the private key of that certificate.",
+        added="0.1.0",
+    )
+    max_body_bytes = Option(
+        Integer(minimum=1024, maximum=1024**3),
+        default=16 * 1024 * 1024,
+        example=67_108_864,
+        description="The largest request that the server reads, in bytes.",
+        added="0.1.0",
+    )
+    max_held_bytes = Option(
+        Integer(minimum=1024, maximum=1024**4),
+        default=256 * 1024 * 1024,
+        example=1_073_741_824,
+        description="How many bytes of requests the server holds at a time. Past it, it answers "
+        "`unavailable` at once, and workers ask again later.",
+        added="0.1.0",
+    )
+    max_waiting_requests = Option(
+        Integer(minimum=1, maximum=1_000_000),
+        default=4_096,
+        example=1_000,
+        description="How many requests wait for the store at a time. Past it, the server answers "
+        "`unavailable` at once, and workers ask again later.",
+        added="0.1.0",
+    )
+    token_seconds = Option(
+        Seconds(minimum=1, maximum=A_DAY_SECONDS),
+        default=900.0,
+        example=300.0,
+        description="How long a task's token opens its door before it must be renewed, which the task's "
+        "supervisor does by itself.",
+        added="0.1.0",
+    )
+    stop_grace_seconds = Option(
+        Seconds(minimum=0, maximum=A_DAY_SECONDS),
+        default=30.0,
+        example=10.0,
+        description="How long a server that is told to stop goes on with the requests that it has.",
+        added="0.1.0",
+    )
