@@ -16,7 +16,7 @@ from statekeep._shared.state import messages as m
 from statekeep.sweeping.disposal import dispose
 from statekeep.sweeping.expiry import expire
 from statekeep_command import Statekeep
-from sweeping.place import DISPOSE_AFTER_SECONDS, MovedClock, Place, file_of
+from sweeping.place import DISPOSE_AFTER_SECONDS, MovedClock, Place, file_of, write_in_place
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def age(file: str) -> None:
 def with_something_of_everything(place: Place) -> str:
     """Expired entries, a replaced value, an orphan; return the file of the one value that stays."""
     place.as_(place.claims, m.Set("gone", b"1", retention=60))
-    place.write_in_place("plain", retention=60)
+    write_in_place(place, "plain", retention=60)
     place.write("k", '"old"')
     kept = file_of(place.write("k", '"new"'))
     age(file_of(place.upload("orphan")))

@@ -97,11 +97,6 @@ class Place:
         self.commit(key, external)
         return external
 
-    def write_in_place(self, key: str, *, retention: float) -> None:
-        """Write through a plain backend, whose objects the store cannot queue."""
-        external = m.External(f"plain://{key}", "tests.Plain", key, TASK, 3)
-        self.as_(self.claims, m.Set(key, b"", external=external, retention=retention))
-
     def delete(self, key: str) -> None:
         self.as_(self.claims, m.Delete(key))
 
@@ -127,6 +122,12 @@ class Place:
         query = f"SELECT {columns} FROM {table} WHERE {where}"
         found: list[Any] = self._store.transact(lambda work: work.tx.rows(query))
         return found
+
+
+def write_in_place(place: Place, key: str, *, retention: float) -> None:
+    """Write through a plain backend, whose objects the store cannot queue."""
+    external = m.External(f"plain://{key}", "tests.Plain", key, TASK, 3)
+    place.as_(place.claims, m.Set(key, b"", external=external, retention=retention))
 
 
 def file_of(external: m.External) -> str:

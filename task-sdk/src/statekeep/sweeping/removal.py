@@ -49,7 +49,7 @@ def _remove_singly(backend: BaseStateBackend, origins: Sequence[Origin]) -> Remo
     for scope, storage_key in origins:
         try:
             backend.delete(scope, storage_key)
-        except Exception as error:  # as above
+        except Exception as error:  # whatever somebody else's code raises, the others are to go
             problem = problem or problem_of(error)
             failures_in_a_row += 1
             are_gone.append(False)
