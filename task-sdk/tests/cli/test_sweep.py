@@ -16,11 +16,11 @@ from statekeep._shared.state import messages as m
 from statekeep.sweeping.disposal import dispose
 from statekeep.sweeping.expiry import expire
 from statekeep_command import Statekeep
-from sweeping.place import DISPOSE_AFTER_SECONDS, MovedClock, Place, file_of, write_in_place
+from sweeping.place import MovedClock, Place, file_of, write_in_place
 
 pytestmark = pytest.mark.slow
 
-_AN_HOUR_AGO = 3_600
+_AN_HOUR_SECONDS = 3_600
 _TWO_DAYS = 2 * 86_400
 
 
@@ -28,7 +28,7 @@ _TWO_DAYS = 2 * 86_400
 def place(statekeep: Statekeep) -> Iterator[Place]:
     """The command's store, with a past: what is done here was done an hour ago."""
     statekeep.store.parent.mkdir()
-    place = Place(statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_AGO))
+    place = Place(statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_SECONDS))
     expire(place.ask)  # or the store would sweep itself when the command closes it
     statekeep.environ |= {
         "STATEKEEP__WORKERS__STATE_BACKEND": "statekeep.backends.ObjectStoreBackend",
@@ -195,7 +195,7 @@ def test_interrupted_in_the_middle_it_leaves_what_the_next_sweep_completes(
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     swept(statekeep, "--orphans")
-    place.clock.advance(_AN_HOUR_AGO + DISPOSE_AFTER_SECONDS + 1)
+    place.clock.advance(2 * _AN_HOUR_SECONDS)
     assert dispose(place.ask, [place.backend]).removed[0].objects == 1  # leased until then
     assert kept in place.files()
     assert len(place.files()) == 2
