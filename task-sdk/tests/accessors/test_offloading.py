@@ -156,6 +156,12 @@ def test_a_batch_cannot_reckon_and_says_so_before_anything_is_written(
     assert backend.story == []
 
 
+def test_an_empty_batch_is_the_stores_to_answer(drive: Drive) -> None:
+    assert drive(offloading(Immutable()).perform(m.Batch(())), Answers([], m.BatchDone(()))) == m.BatchDone(
+        ()
+    )
+
+
 def test_a_small_operand_in_a_batch_is_the_stores_to_add(drive: Drive) -> None:
     request = m.Batch((m.Increment("k", b"1"), m.SetMax("k", b"2")))
     done = m.BatchDone((entry(None, value=b"1"), entry(None, value=b"2")))
@@ -216,9 +222,11 @@ def test_when_one_cannot_be_deleted_the_others_are_and_then_it_is_said(drive: Dr
 
 
 def test_an_object_of_a_backend_that_is_not_configured_is_named(drive: Drive) -> None:
-    reply = m.Written(left=(external(Plain()),))
-    with pytest.raises(BackendMismatchError):
-        drive(offloading(Immutable()).perform(m.Delete("k")), Answers([], reply))
+    reply = m.Written(left=(external(Plain(), origin=ORDERS),))
+    with pytest.raises(BackendMismatchError) as raised:
+        drive(offloading(Immutable()).perform(m.Delete("k", 1)), Answers([], reply))
+    facts = {"scope": "asset orders", "key": "k", "backend_id": Plain().backend_id}
+    assert raised.value.facts == facts
 
 
 def test_a_batch_that_cannot_read_all_deletes_what_it_left_all_the_same(drive: Drive) -> None:

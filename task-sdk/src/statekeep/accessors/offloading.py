@@ -107,7 +107,7 @@ class Offloading:
 
     def _write(self, request: Any, request_id: str | None) -> Flow[m.Written]:
         written: m.Written = yield from self._committed(request, request_id)
-        yield from self._delete_left(written.left, request.target)
+        yield from self._delete_left(written.left)
         return written
 
     def _combine(self, request: m.Increment | m.SetMax, request_id: str | None) -> Flow[m.Entry]:
@@ -161,7 +161,7 @@ class Offloading:
             done = m.BatchDone(tuple((yield from self._with_values(request, done.replies))))
         except Exception as error:  # raised below: what lost its record goes all the same
             failed = error
-        yield from self._delete_left(left, request.operations[0].target)
+        yield from self._delete_left(left)
         if failed is not None:
             raise failed
         return done
@@ -213,18 +213,18 @@ class Offloading:
             yield from discarded(made)
             raise
 
-    def _delete_left(self, left: Sequence[m.External], target: m.Target) -> Flow[None]:
+    def _delete_left(self, left: Sequence[m.External]) -> Flow[None]:
         """Delete objects of plain backends that no record names any more; all are tried before one raises."""
         if not left:
             return
-        failures = yield Together([self._deleted(each, target) for each in left])
+        failures = yield Together([self._deleted(each) for each in left])
         for failure in failures:
             if failure is not None:
                 raise failure
 
-    def _deleted(self, external: m.External, target: m.Target) -> Flow[Exception | None]:
+    def _deleted(self, external: m.External) -> Flow[Exception | None]:
         try:
-            backend = yield from self._backends.reader(external, external.storage_key, target)
+            backend = yield from self._backends.reader(external, external.storage_key, external.origin)
             yield backend_calls.call(backend, "delete", scope_of(external.origin), external.storage_key)
         except Exception as error:  # raised after the others were tried
             return error
