@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from statekeep.sweeping.disposal import dispose
 from statekeep.sweeping.orphans import sweep_orphans
 from sweeping.place import DISPOSE_AFTER_SECONDS, LEASE_SECONDS, Place
 
+from tests.object_store.faulty_proxy import Fault, FaultyProxy
 from tests.object_store.s3_server import S3Server
 
 pytestmark = pytest.mark.slow  # starts a server
@@ -85,3 +87,25 @@ def test_a_server_that_refuses_loses_nothing_and_the_next_sweep_completes(
     assert dispose(place.ask, [place.backend]).removed[0].objects == 1
     sweep_orphans(place.ask, [place.backend], place.store_id, now=datetime.now(UTC) + _LATER)
     assert objects(s3, url) == {new.reference}
+
+
+def test_a_listing_that_breaks_off_half_way_removes_nothing(place: Place, s3: S3Server, url: str) -> None:
+    many = 1_001  # one more than a page
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: place.upload(f"k{number}"), range(many)))
+    pages: list[bytes] = []
+
+    def second_page(_number: int, head: bytes) -> Fault | None:
+        pages.append(head)
+        return Fault.CUT_BEFORE if len(pages) > 1 else None
+
+    with FaultyProxy(s3.port, second_page) as proxy:
+        cut = backend(place, s3, url, options=s3.options(proxy.port), max_retries=0)
+        swept = sweep_orphans(place.ask, [cut], place.store_id, now=datetime.now(UTC) + _LATER)
+    assert (swept.removed, len(swept.failures)) == ((), 1)
+    assert len(pages) == 2
+    assert len(objects(s3, url)) == many
+    assert place.rows("condemned_objects") == []
+    whole = sweep_orphans(place.ask, [place.backend], place.store_id, now=datetime.now(UTC) + _LATER)
+    assert [each.objects for each in whole.removed] == [many]
+    assert objects(s3, url) == set()
