@@ -35,6 +35,10 @@ STORE_STEPS = (*STATEMENT_STEPS, *FILE_STEPS)
 
 VICTIMS = ("task", "supervisor", "both", "all")
 
+# In a plan: whatever step comes. A write that is torn is no step of its own then.
+ANY_STEP = "any"
+_TORN = "file_torn"
+
 
 class Kill(NamedTuple):
     """Kill ``victim`` when ``step`` happens for the ``occurrence``-th time since ``after`` first happened.
@@ -73,7 +77,9 @@ class Killer:
 
     def is_last(self, name: str) -> bool:
         """Note that a step happens, and return whether it is the one to kill at."""
-        if self._plan is None or name != self._plan.step or not self._is_counting:
+        if self._plan is None or not self._is_counting:
+            return False
+        if name != self._plan.step and (self._plan.step != ANY_STEP or name == _TORN):
             return False
         with self._lock:
             self._count += 1
@@ -83,6 +89,18 @@ class Killer:
         """SIGKILL the plan's victim."""
         assert self._plan is not None
         kill_victim(self._plan.victim, os.getpid())
+
+
+def noting(file: str) -> Callable[[str], None]:
+    """Return what adds the name of each step to a file; what does nothing when that is ""."""
+    if not file:
+        return lambda _step: None
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def note(step: str) -> None:
+        os.write(descriptor, f"{step}\n".encode())
+
+    return note
 
 
 def kill_victim(victim: str, supervisor: int) -> None:

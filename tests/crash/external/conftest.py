@@ -20,9 +20,9 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_external() -> Iterator[MakePlace]:
-    """Makes places that are removed after the test, with every process in them."""
+    """Makes places that are removed after the module's tests, with every process in them."""
     places: list[ExternalPlace] = []
 
     def make(server: S3Server | None = None, *, encrypted: bool = False) -> ExternalPlace:

@@ -21,7 +21,7 @@ from tests.crash.external.killing_store import TaskKiller, step_with, watch_fold
 from tests.crash.external.values import WIDE, number_of, text_of
 from tests.crash.job import OUTLET
 from tests.crash.ledger import Acknowledged, Attempt, Done, Effect, Ledger, Read, Refused, Seen
-from tests.crash.steps import Kill
+from tests.crash.steps import Kill, noting
 
 BRIEF_KEYS = ("brief 0", "brief/1")
 BRIEF = timedelta(seconds=0.05)
@@ -34,8 +34,36 @@ _AT_ONCE_KEYS = ("now", "now 2")
 _SIZES_BYTES = (50, 50, 400, 3_000, 3_000, 20_000, 90_000, 90_000, 400_000)
 
 
+# How often each operation is drawn.
+_WEIGHTS = {
+    "set": 6,
+    "set_if": 3,
+    "update": 2,
+    "delete": 2,
+    "clear": 0.4,
+    "batch": 3,
+    "widen": 1,
+    "increment": 3,
+    "raise_mark": 2,
+    "set_brief": 2,
+    "delete_brief": 0.5,
+    "read": 3,
+    "stage": 4,
+    "stage_delete": 1,
+    "stage_increment": 2,
+    "stage_clear": 0.2,
+    "set_at_once": 4,
+    "delete_at_once": 1,
+}
+OPERATIONS = tuple(_WEIGHTS)
+
+
 class Work(NamedTuple):
-    """What one try does. ``kill``: of this process, or from within it. ``folder``: of the objects."""
+    """What one try does: the operations of ``script``, or so many that are drawn.
+
+    ``kill``: of this process, or from within it. ``folder``: of the objects. ``steps``: a file for the
+    steps' names.
+    """
 
     seed: int
     operations: int = 8
@@ -44,20 +72,22 @@ class Work(NamedTuple):
     kill: Kill | None = None
     folder: str = ""
     sizes_bytes: tuple[int, ...] = _SIZES_BYTES
+    script: tuple[str, ...] = ()
+    steps: str = ""
 
 
 def main() -> None:
     """Do the work that the arguments ask for."""
     ledger = Ledger(Path(sys.argv[1]))
     work = Work(*json.loads(sys.argv[2]))
-    killer = TaskKiller(Kill(*work.kill) if work.kill else None)
+    killer = TaskKiller(Kill(*work.kill) if work.kill else None, noting(work.steps))
     step_with(killer.step)
     if work.folder:
         watch_folder(work.folder, killer.step)
     job = _Job(statekeep.current_context(), ledger, work, killer.step)
     job.begin()
-    for _ in range(work.operations):
-        job.do_one()
+    for name in work.script or job.drawn(work.operations):
+        job.operations[name]()
     ledger.append(Done(job.try_number, work.exit_status))
     sys.exit(work.exit_status)
 
@@ -72,6 +102,7 @@ class _Job:
         self._drawing = random.Random(f"{work.seed};{self.try_number}")
         self._last_number = self.try_number * 1_000
         self._has_cleared_asset = False
+        self.operations = {name: getattr(self, f"_{name}") for name in OPERATIONS}
 
     def begin(self) -> None:
         """Read everything, once."""
@@ -80,29 +111,9 @@ class _Job:
         self._note_reads("asset", asset)
         self._ledger.append(Seen(self.try_number, numbers(task), numbers(asset)))
 
-    def do_one(self) -> None:
-        operations = {
-            self._set: 6,
-            self._set_if: 3,
-            self._update: 2,
-            self._delete: 2,
-            self._clear: 0.4,
-            self._batch: 3,
-            self._widen: 1,
-            self._increment: 3,
-            self._raise_mark: 2,
-            self._set_brief: 2,
-            self._delete_brief: 0.5,
-            self._read: 3,
-            self._stage: 4,
-            self._stage_delete: 1,
-            self._stage_increment: 2,
-            self._stage_clear: 0.2,
-            self._set_at_once: 4,
-            self._delete_at_once: 1,
-        }
-        [operation] = self._drawing.choices(list(operations), list(operations.values()))
-        operation()
+    def drawn(self, count: int) -> list[str]:
+        """Draw the names of so many operations."""
+        return self._drawing.choices(OPERATIONS, list(_WEIGHTS.values()), k=count)
 
     # --- task state --------------------------------------------------------------------------------------
 

@@ -19,25 +19,26 @@ from tests.crash.external.reading import ASSET_ADDRESS, Reader
 from tests.crash.external.values import number_of
 from tests.crash.killing_files import watch_connections
 from tests.crash.ledger import Acknowledged, Attempt, Effect, Ledger, Seen
-from tests.crash.steps import Kill, Killer
+from tests.crash.steps import Kill, Killer, noting
 
 OPERATOR_STEPS = ("attempted", "answered", "acknowledged")
 
 
 class OperatorPlan(NamedTuple):
-    """One rewind, of what is drawn by the seed."""
+    """One rewind, of what is drawn by the seed. ``steps``: a file for the steps' names."""
 
     ledger: str
     store: str
     seed: int
     ahead_seconds: float = 0.0
     kill: Kill | None = None
+    steps: str = ""
 
 
 def main() -> None:
     """Rewind, if there is something to rewind to."""
     plan = OperatorPlan(*json.loads(sys.argv[1]))
-    killer = Killer(plan.kill and Kill(*plan.kill))
+    killer = Killer(plan.kill and Kill(*plan.kill), noting(plan.steps))
     files = watch_connections(killer)
     step_with(killer.step)
     ledger = Ledger(Path(plan.ledger))

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from statekeep import TaskScope
 from statekeep.sweeping.expiry import expire
 
 from tests.crash.external.job import BRIEF_KEYS, Work
@@ -22,8 +24,10 @@ from tests.crash.external.operate import OperatorPlan
 from tests.crash.external.reading import TASK_ADDRESS, Reader, observe
 from tests.crash.external.supervise import Plan
 from tests.crash.external.sweep import SweepPlan, sweep
+from tests.crash.external.values import text_of
 from tests.crash.ledger import Ledger, Snapshot
 from tests.crash.steps import Kill, Killer, kill_victim
+from tests.crash.supervise import TASK
 from tests.crash.workplace import PATIENCE_SECONDS, Workplace
 
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -94,17 +98,21 @@ class ExternalPlace(Workplace):
             kill_victim(victim, run.pid)
         return self._ended(run)
 
-    def start_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0) -> subprocess.Popen[bytes]:
+    def start_sweep(
+        self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = ""
+    ) -> subprocess.Popen[bytes]:
         ahead = self.ahead_seconds + ahead_seconds
-        plan = SweepPlan(str(self.store_path), ahead, kill=kill, folder=self.medium.folder)
+        plan = SweepPlan(str(self.store_path), ahead, kill=kill, folder=self.medium.folder, steps=steps)
         return self.start("-m", "tests.crash.external.sweep", json.dumps(plan))
 
-    def run_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0) -> int:
-        return self._ended(self.start_sweep(kill, ahead_seconds))
+    def run_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = "") -> int:
+        return self._ended(self.start_sweep(kill, ahead_seconds, steps=steps))
 
-    def run_operator(self, seed: int, kill: Kill | None = None) -> int:
+    def run_operator(self, seed: int, kill: Kill | None = None, *, steps: str = "") -> int:
         """Have an operator rewind the asset."""
-        plan = OperatorPlan(str(self.ledger.path), str(self.store_path), seed, self.ahead_seconds, kill)
+        plan = OperatorPlan(
+            str(self.ledger.path), str(self.store_path), seed, self.ahead_seconds, kill, steps
+        )
         return self._ended(self.start("-m", "tests.crash.external.operate", json.dumps(plan)))
 
     def _ended(self, run: subprocess.Popen[bytes]) -> int:
@@ -146,6 +154,18 @@ class ExternalPlace(Workplace):
         self.ledger.append(snapshot)
         self.ahead_seconds += _STEP_SECONDS
         return snapshot
+
+    def leave_orphan(self) -> None:
+        """Put an object there that no record will name, as a task does that dies before its commit."""
+        scope = TaskScope(*TASK)
+        storage_key = f"a~{os.urandom(13).hex()}"
+        with self.reader() as reader:
+            backend = reader.backends.writer()
+            assert backend is not None
+            told: dict[str, Any] = {"scope": scope, "storage_key": storage_key}
+            backend.serialize_task_state_to_ref(
+                value=json.dumps(text_of("a", 0, 3_000)), key=storage_key, ti_id=scope.ti_id, **told
+            )
 
     def end_job(self, seed: int) -> None:
         """Run the job to its success."""

@@ -59,9 +59,9 @@ class Reader:
         self.transport = OperatorTransport(self.store)
         self.store_id: str = self.transport.call(m.DescribeStore()).store_id
         workers = config.load(environ).workers
-        self._backends = Backends.of_settings(workers, environ)
-        self._backends.belong_to(self.store_id)
-        self._offloading = Offloading(self._backends, lambda target: target, 65_536)  # type: ignore[arg-type,return-value]  # an operator's targets are addresses
+        self.backends = Backends.of_settings(workers, environ)
+        self.backends.belong_to(self.store_id)
+        self._offloading = Offloading(self.backends, lambda target: target, 65_536)  # type: ignore[arg-type,return-value]  # an operator's targets are addresses
 
     def __enter__(self) -> Reader:
         return self

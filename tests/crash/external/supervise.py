@@ -6,7 +6,6 @@ python -m tests.crash.external.supervise PLAN        (PLAN: a JSON list, the fie
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from tests.crash.external.killing_store import step_with, watch_folder
 from tests.crash.external.moved_clock import MovedClock
 from tests.crash.job import OUTLET
 from tests.crash.killing_files import AnsweringStore, watch_connections
-from tests.crash.steps import Kill, Killer
+from tests.crash.steps import Kill, Killer, noting
 from tests.crash.supervise import TASK
 
 # Few, so that a history loses rows, and with them objects.
@@ -55,7 +54,7 @@ def main() -> int:
     settings = config.load(environ)
     backends = made_backends(settings.workers, environ)
     assert backends is not None
-    killer = Killer(plan.kill, _noting(plan.steps))
+    killer = Killer(plan.kill, noting(plan.steps))
     files = watch_connections(killer)
     step_with(killer.step)
     if plan.work.folder:
@@ -89,13 +88,6 @@ def main() -> int:
     status = supervisor.run().exit_status
     del files
     return status
-
-
-def _noting(steps: str) -> Any:
-    if not steps:
-        return lambda _step: None
-    descriptor = os.open(steps, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    return lambda step: os.write(descriptor, f"{step}\n".encode())
 
 
 def _say(message: str) -> None:

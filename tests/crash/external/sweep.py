@@ -26,7 +26,7 @@ from tests.crash.external.killing_store import step_with, watch_folder
 from tests.crash.external.moved_clock import MovedClock, moved_now
 from tests.crash.external.supervise import POLICY
 from tests.crash.killing_files import AnsweringStore, watch_connections
-from tests.crash.steps import Kill, Killer
+from tests.crash.steps import Kill, Killer, noting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,8 @@ REQUEST_STEPS = tuple(f"{when}_{name}" for name in _REQUESTS for when in ("askin
 
 
 class SweepPlan(NamedTuple):
-    """One sweep. ``page_objects``: how many it disposes of at once. ``folder``: of the objects."""
+    """One sweep. ``page_objects``: how many it disposes of at once. ``folder``: of the objects. ``steps``: a
+    file for the steps' names."""
 
     store: str
     ahead_seconds: float
@@ -45,12 +46,13 @@ class SweepPlan(NamedTuple):
     page_objects: int = 3
     kill: Kill | None = None
     folder: str = ""
+    steps: str = ""
 
 
 def main() -> int:
     """Sweep as planned; 0 unless something could not be removed."""
     plan = SweepPlan(*json.loads(sys.argv[1]))
-    killer = Killer(plan.kill and Kill(*plan.kill))
+    killer = Killer(plan.kill and Kill(*plan.kill), noting(plan.steps))
     files = watch_connections(killer)
     step_with(killer.step)
     if plan.folder:
