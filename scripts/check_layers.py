@@ -43,7 +43,7 @@ PACKAGES = (
         "task-sdk/src",
         layers=(
             ("_shared",),
-            ("backend_options", "asset", "run_target"),
+            ("api_options", "backend_options", "asset", "run_target"),
             ("config",),
             ("channel", "client", "backends"),
             ("errors",),
@@ -64,7 +64,7 @@ PACKAGES = (
             ("_shared",),
             ("server_options", TOP),  # core's __init__ holds its version only
             ("config",),
-            ("metastore",),
+            ("metastore", "sweep_cursor"),
             ("policy",),
             ("retention",),
             ("execution_api", "admin_api"),
