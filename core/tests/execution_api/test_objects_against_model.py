@@ -25,10 +25,14 @@ NAMING_TABLES = ("task_entries", "asset_entries", "asset_history", "staged_opera
 DAY_SECONDS = 86_400
 FLIGHT_NAME = FLIGHTS._replace(uri=None)
 
-keys = st.sampled_from(["a", "b", "c"])
+keys = st.sampled_from(["a", "b"])
 retentions = st.sampled_from([None, "never", 60, 3_600])
 of_tries = st.integers(0, 1)
-contents = st.sampled_from(["inline", "new", "new", "again", "in place"])
+rarely = st.integers(0, 4).map(lambda number: number == 0)
+contents = st.sampled_from(["inline", "new", "new", "in place"])
+removals = st.sampled_from(["delete", "clear", "reckon"])
+waits = st.sampled_from([0, 300, 600, 3_600, 40 * DAY_SECONDS])
+narrowed = st.sampled_from([(), (), (FLIGHT_NAME,), (TASKS[0], FLIGHT_NAME)])
 
 
 def external(storage_key: str, origin: Any) -> m.External:
@@ -47,9 +51,9 @@ class Histories(RuleBasedStateMachine):
         self.claims: dict[int, m.TryClaims] = {}
         self.asset_id = 0
         self.asked = 0
-        # Storage keys: of what was ever uploaded, of what is there, of what a worker was told to delete, of
-        # what it has said that it did, and of what an orphan sweep deleted.
-        self.uploaded: list[str] = []
+        self.uploaded: list[m.External] = []
+        # Storage keys: of what is there, of what a worker was told to delete, of what it has said it did,
+        # and of what an orphan sweep deleted.
         self.bucket: set[str] = set()
         self.leased: dict[str, int] = {}
         self.acknowledged: set[str] = set()
@@ -93,74 +97,70 @@ class Histories(RuleBasedStateMachine):
             assert self.client.ask(claims, request, request_id) == reply
         return reply
 
-    @rule(
-        number=of_tries,
-        key=keys,
-        is_asset=st.booleans(),
-        apply_now=st.booleans(),
-        content=contents,
-        retention=retentions,
-        if_absent=st.booleans(),
-        back=st.integers(1, 8),
-    )
-    def write(
-        self,
-        number: int,
-        key: str,
-        is_asset: bool,
-        apply_now: bool,
-        content: str,
-        retention: Any,
-        if_absent: bool,
-        back: int,
-    ) -> None:
-        """Write a value, a new object, one that was written before, or one in place."""
-        request = m.Set(key, b"", self.asset_id if is_asset else None, retention, None, if_absent, apply_now)
-        origin = FLIGHT_NAME if is_asset else TASKS[number]
-        storage_key = ""
-        match content:
-            case "inline":
-                request = request._replace(value=b"1")
-            case "in place":
-                place = m.External(f"{origin}/{key}", "plain", key, origin, 10)
-                request = request._replace(external=place, apply_now=True)
-            case "new":
-                storage_key = f"{key}~{len(self.uploaded):026}"
-                self.uploaded.append(storage_key)
-                self.bucket.add(storage_key)
-                request = request._replace(external=external(storage_key, origin))
-            case "again":
-                storage_key = self.uploaded[-back] if back <= len(self.uploaded) else ""
-                # After that only a retry names it, whose id the store remembers.
-                if not storage_key or storage_key in self.acknowledged:
-                    return
-                request = request._replace(key=storage_key[0], external=external(storage_key, origin))
-        written = self._ask(number, request)
-        if written is not None:
-            assert storage_key not in self.condemned.union(self.leased)
-            if is_asset and written.version is not None:
-                self.versions.append((request.key, written.version))
+    @rule(number=of_tries, key=keys, content=contents, retention=retentions, if_absent=rarely)
+    def write_task_state(self, number: int, key: str, content: str, retention: Any, if_absent: bool) -> None:
+        request = m.Set(key, b"", None, retention, None, if_absent)
+        self._write(number, request, TASKS[number], content)
 
-    @rule(number=of_tries, key=keys, is_asset=st.booleans(), apply_now=st.booleans())
-    def delete(self, number: int, key: str, is_asset: bool, apply_now: bool) -> None:
-        self._ask(number, m.Delete(key, self.asset_id if is_asset else None, apply_now=apply_now))
+    @rule(number=of_tries, key=keys, content=contents, retention=retentions, apply_now=st.booleans())
+    def write_asset_state(self, number: int, key: str, content: str, retention: Any, apply_now: bool) -> None:
+        is_now = apply_now or content == "in place"
+        request = m.Set(key, b"", self.asset_id, retention, apply_now=is_now)
+        written = self._write(number, request, FLIGHT_NAME, content)
+        if written is not None and written.version is not None:
+            self.versions.append((key, written.version))
 
-    @rule(number=of_tries, is_asset=st.booleans(), apply_now=st.booleans())
-    def clear(self, number: int, is_asset: bool, apply_now: bool) -> None:
-        self._ask(number, m.Clear(self.asset_id if is_asset else None, apply_now=apply_now))
+    def _write(self, number: int, request: m.Set, origin: Any, content: str) -> m.Written | None:
+        if content == "inline":
+            request = request._replace(value=b"1")
+        elif content == "in place":
+            place = m.External(f"{origin}/{request.key}", "plain", request.key, origin, 10)
+            request = request._replace(external=place)
+        else:
+            request = request._replace(external=self._uploaded(request.key, origin))
+        written: m.Written | None = self._ask(number, request)
+        return written
 
-    @rule(number=of_tries, key=keys, is_asset=st.booleans())
-    def reckon(self, number: int, key: str, is_asset: bool) -> None:
-        self._ask(number, m.Increment(key, b"1", self.asset_id if is_asset else None))
+    def _uploaded(self, key: str, origin: Any) -> m.External:
+        made = external(f"{key}~{len(self.uploaded):026}", origin)
+        self.uploaded.append(made)
+        self.bucket.add(made.storage_key)
+        return made
 
-    @rule(number=of_tries, succeeded=st.booleans())
-    def finish(self, number: int, succeeded: bool) -> None:
-        self._ask(number, m.Finish(succeeded))
-        self._start(number)
+    @rule(key=keys, origin=st.sampled_from([*TASKS, FLIGHT_NAME]))
+    def upload_and_be_killed(self, key: str, origin: Any) -> None:
+        self._uploaded(key, origin)
 
-    @rule(number=of_tries, fresh=st.booleans())
-    def supersede(self, number: int, fresh: bool) -> None:
-        self._start(number, fresh=fresh)
+    @rule(number=of_tries, back=st.integers(1, 8), apply_now=st.booleans())
+    def write_late(self, number: int, back: int, apply_now: bool) -> None:
+        """Name an object that was uploaded before, whatever has become of it."""
+        if len(self.uploaded) < back:
+            return
+        late = self.uploaded[-back]
+        # After that only a retry names it, whose id the store remembers.
+        if late.storage_key in self.acknowledged:
+            return
+        target = self.asset_id if late.origin == FLIGHT_NAME else None
+        request = m.Set(late.storage_key[0], b"", target, None, None, False, apply_now, late)
+        if self._ask(number, request) is not None:
+            assert late.storage_key not in self.condemned.union(self.leased)
+
+    @rule(number=of_tries, key=keys, is_asset=st.booleans(), apply_now=st.booleans(), how=removals)
+    def remove(self, number: int, key: str, is_asset: bool, apply_now: bool, how: str) -> None:
+        target = self.asset_id if is_asset else None
+        match how:
+            case "delete":
+                self._ask(number, m.Delete(key, target, apply_now=apply_now))
+            case "clear":
+                self._ask(number, m.Clear(target, apply_now=apply_now))
+            case "reckon":
+                self._ask(number, m.Increment(key, b"1", target))
+
+    @rule(number=of_tries, how=st.sampled_from(["succeed", "fail", "supersede", "fresh"]))
+    def try_again(self, number: int, how: str) -> None:
+        if how in ("succeed", "fail"):
+            self._ask(number, m.Finish(how == "succeed"))
+        self._start(number, fresh=how == "fresh")
 
     @rule(back=st.integers(1, 6))
     def rewind(self, back: int) -> None:
@@ -175,28 +175,24 @@ class Histories(RuleBasedStateMachine):
 
     # --- what time and workers do ------------------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([1, 60, 300, 3_600, 2 * DAY_SECONDS, 40 * DAY_SECONDS]))
-    def wait(self, seconds: int) -> None:
+    @rule(seconds=waits)
+    def sweep(self, seconds: int) -> None:
         self.clock.advance(seconds)
-
-    @rule()
-    def sweep(self) -> None:
         self.client.ask(WORKER, m.SweepStep())
 
-    @rule(limit=st.integers(1, 3), origins=st.sampled_from([(), (FLIGHT_NAME,), (TASKS[0],)]))
-    def fetch_and_remove(self, limit: int, origins: Any) -> None:
-        """Delete the objects, and be killed before that is acknowledged."""
+    @rule(seconds=waits, limit=st.integers(1, 3), origins=narrowed, is_killed=st.booleans())
+    def dispose(self, seconds: int, limit: int, origins: Any, is_killed: bool) -> None:
+        """Delete what is due and acknowledge it, unless killed before that."""
+        self.clock.advance(seconds)
         fetched = self.client.ask(WORKER, m.FetchDisposals(("bucket", "plain"), origins, limit))
         for disposal in fetched.disposals:
             assert not origins or disposal.external.origin in origins
             assert disposal.external.digest is not None
             self.leased[disposal.external.storage_key] = disposal.object_id
             self.bucket.discard(disposal.external.storage_key)
-
-    @rule()
-    def acknowledge(self) -> None:
-        self.client.ask(WORKER, m.AcknowledgeDisposals((*self.leased.values(), *range(5))))
-        self.acknowledged.update(self.leased)
+        if not is_killed:
+            self.client.ask(WORKER, m.AcknowledgeDisposals((*self.leased.values(), *range(5))))
+            self.acknowledged.update(self.leased)
 
     @rule()
     def sweep_orphans(self) -> None:
@@ -240,11 +236,8 @@ class Histories(RuleBasedStateMachine):
             self._ask(number, m.Finish(False))
         self.client.ask(OPERATOR, m.Deactivate(FLIGHTS))
         for _ in range(2):
-            self.clock.advance(400 * DAY_SECONDS)
-            self.sweep()
-        while self.client.ask(WORKER, m.FetchDisposals(("bucket",), dry_run=True)).disposals:
-            self.fetch_and_remove(100, ())
-            self.acknowledge()
+            self.sweep(400 * DAY_SECONDS)
+        self.dispose(0, 1_000, (), is_killed=False)
         self.sweep_orphans()
         assert self._rows("SELECT 1 FROM external_objects WHERE digest IS NOT NULL") == []
         assert self.bucket == set()

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from statekeep_core._shared.state import errors
+from statekeep_core._shared.state import errors, wire
 from statekeep_core._shared.state import messages as m
+from statekeep_core.execution_api import service
 
 from core.tests.conftest import Client
 
@@ -78,3 +79,12 @@ def test_an_operator_cannot_live_a_try(client: Client, asked: Any) -> None:
 def test_claims_of_another_store_are_told_so(client: Client) -> None:
     with pytest.raises(errors.UnauthenticatedError, match="not known to this store"):
         client.ask(m.TryClaims(77, 1), m.Get("k"))
+
+
+@pytest.mark.parametrize(
+    "asked", [m.FetchDisposals(("b",)), m.Condemn(()), m.SweepStep()], ids=lambda asked: type(asked).__name__
+)
+def test_a_dry_run_is_a_read_that_waits_for_no_writer(asked: Any) -> None:
+    for is_dry in (False, True):
+        plain = wire.to_plain(asked._replace(dry_run=is_dry))
+        assert service.is_read(service.parse(wire.to_plain(WORKER), "", plain)) is is_dry
