@@ -149,7 +149,7 @@ class ExternalPlace(Workplace):
             for read in reader.reads("operator"):
                 self.ledger.append(read)
             snapshot = reader.snapshot()
-            wrong = wrong_objects(self._evidence(reader), after_sweep=False)
+            wrong = wrong_objects(self.evidence(reader), after_sweep=False)
         assert wrong == [], wrong
         self.ledger.append(snapshot)
         self.ahead_seconds += _STEP_SECONDS
@@ -184,7 +184,7 @@ class ExternalPlace(Workplace):
             os.utime(path, times=(0, 0))
         self.sweep_here()
         with self.reader() as reader:
-            wrong = wrong_objects(self._evidence(reader))
+            wrong = wrong_objects(self.evidence(reader))
             brief = [entry.key for entry in reader.entries(TASK_ADDRESS) if entry.key in BRIEF_KEYS]
         assert wrong == [], wrong
         assert brief == [], brief
@@ -200,7 +200,8 @@ class ExternalPlace(Workplace):
         assert report.is_complete, report
         assert report.failures == (), report
 
-    def _evidence(self, reader: Reader) -> Evidence:
+    def evidence(self, reader: Reader) -> Evidence:
+        """Return what the store knows of its objects, and what there is."""
         return gather(reader.store, reader.store_id, self.medium.paths())
 
     def _temporary_files(self) -> list[Path]:
