@@ -11,7 +11,7 @@ NO_FILE = {"STATEKEEP_CONFIG": ""}
 
 def test_without_any_source_the_embedded_store_is_used() -> None:
     settings = config.load(NO_FILE)
-    assert settings.api.url == ""
+    assert settings.api.url == ()
     assert settings.workers.state_backend == ""
     assert settings.workers.read_backends == ()
     assert settings.workers.on_lease_lost == "stop"
@@ -21,7 +21,7 @@ def test_without_any_source_the_embedded_store_is_used() -> None:
 
 def test_one_variable_moves_a_worker_to_a_server() -> None:
     settings = config.load(NO_FILE | {"STATEKEEP__API__URL": "https://state.example.org"})
-    assert settings.api.url == "https://state.example.org"
+    assert settings.api.url == ("https://state.example.org",)
 
 
 def test_the_file_is_the_one_that_the_environment_leads_to(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from ._shared.settings import (
     Seconds,
     Section,
     SettingsError,
-    Url,
     config_file,
     examine,
     rows,
 )
+from .api_options import Api
 from .backend_options import Encryption, ObjectStore
 
 if TYPE_CHECKING:
@@ -55,24 +55,13 @@ __all__ = [
     "process_environment",
     "settings_error",
     "settings_rows",
+    "task_environment",
 ]
 
 S = TypeVar("S", bound=Section)
 
 NEIGHBOURS = "statekeep.settings"
 A_DAY_SECONDS = 86_400
-
-
-class Api(Section, section="api"):
-    """Where the state is kept."""
-
-    url = Option(
-        Url("http", "https", optional=True),
-        default="",
-        example="https://statekeep.example.org",
-        description="The API server. With nothing, the embedded store is used, and no server is needed.",
-        added="0.1.0",
-    )
 
 
 class Workers(Section, section="workers"):
@@ -152,6 +141,11 @@ def load_section(wanted: type[S], environ: Mapping[str, str] | None = None) -> S
     """One section as it stands now. Raises `SettingsError` as `load` does."""
     environ, overrides = given_or_own(environ, None)
     return examine_own((wanted,), environ, overrides).section(wanted)
+
+
+def task_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment that a task gets: without its worker's credential, or where that is found."""
+    return {name: text for name, text in environ.items() if name not in Api.credential.variables}
 
 
 def settings_rows(

@@ -162,7 +162,7 @@ def open_task(
     starter = Starter(
         job,
         lock_path(lock_directory(settings, environ), job.task),
-        lambda: open_client_apart(settings, environ),
+        lambda: open_client_apart(settings, environ, say=say),
         lease_seconds=settings.workers.lease_seconds,
     )
     pid = os.getpid()

@@ -87,10 +87,11 @@ def _operator(*, with_values: bool) -> Iterator[Callable[[Any], Any]]:
     from .. import config
     from ..client.opening import open_client
     from ..client.store_client import call
+    from ..supervisor.saying import say
 
     environ = config.process_environment()
     settings = config.load(environ)
-    client = open_client(settings, environ)
+    client = open_client(settings, environ, say=say)
     claims = m.OperatorClaims(_user_name())
 
     def ask(request: Any, request_id: str | None = None) -> Any:

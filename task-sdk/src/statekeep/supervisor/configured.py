@@ -36,9 +36,9 @@ def supervise(job: Job) -> Outcome:
     supervisor = Supervisor(
         job,
         settings.workers,
-        open_client=lambda: open_client(settings, environ),
+        open_client=lambda: open_client(settings, environ, say=say),
         lock_directory=lock_directory(settings, environ),
-        environ=environ,
+        environ=config.task_environment(environ),
         say=say,
         tidy_up=tidy_up,
     )
