@@ -52,6 +52,13 @@ def test_an_object_is_read_whatever_the_configuration_is_by_now(level: int | Non
     assert read(written(LONG, level)) == LONG
 
 
+def test_a_value_that_ends_within_a_character_is_refused() -> None:
+    whole = written("12é", level=None)
+    for damaged in (whole[:-2] + b"3\xc3", whole[:-1] + b"\xff"):
+        with pytest.raises(NotAnObjectError, match="UTF-8"):
+            read(damaged)
+
+
 @LEVELS
 def test_an_object_that_lost_its_end_is_refused(level: int | None) -> None:
     data = written(LONG, level)

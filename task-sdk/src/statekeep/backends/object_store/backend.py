@@ -296,10 +296,10 @@ def _derived_id(url: str, endpoint: str) -> str:
 @contextmanager
 def _named(scope: StateScope | None, key: str, reference: str) -> Iterator[None]:
     """Say of an object that is gone, or that is not what it should be, whose it is."""
-    facts = {"scope": str(scope), "key": key, "reference": reference}
     try:
         yield
     except ObjectAbsentError:
-        raise ReferenceMissingError(**facts) from None
+        raise ReferenceMissingError(scope=str(scope), key=key, reference=reference) from None
     except NotAnObjectError as error:
+        facts = {"scope": str(scope), "key": key, "reference": reference}
         raise ReferenceCorruptError(**facts, problem=str(error)) from None

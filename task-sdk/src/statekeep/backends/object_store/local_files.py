@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TEMPORARY = ".temporary"
 _LEFTOVER_SECONDS = 86_400  # nobody writes one object for a day
-_FIRST_READ_BYTES = 1 << 16
+_FIRST_READ_BYTES = 4 << 20  # at most; up to there, a value is decoded in one piece
 _READ_BYTES = 1 << 20
 _PLACING_ATTEMPTS = 100  # each lost to somebody who removed the folder, which was empty, at that moment
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -55,8 +55,12 @@ class LocalFiles:
             return Path(f"{self._folder}/{path}").exists()
 
     def open(self, path: str) -> _FileStream:
+        return self._opened(path, _FIRST_READ_BYTES)
+
+    def _opened(self, path: str, first_read_bytes: int) -> _FileStream:
         try:
-            return _FileStream(self._where, os.open(f"{self._folder}/{path}", os.O_RDONLY | os.O_CLOEXEC))
+            descriptor = os.open(f"{self._folder}/{path}", os.O_RDONLY | os.O_CLOEXEC)
+            return _FileStream(self._where, descriptor, first_read_bytes)
         except FileNotFoundError:
             self._check_folder()
             raise ObjectAbsentError from None
@@ -64,9 +68,9 @@ class LocalFiles:
             raise _failure(self._where, error) from error
 
     def read_start(self, path: str, most_bytes: int) -> bytes:
-        stream = self.open(path)
+        stream = self._opened(path, most_bytes)
         try:
-            return (stream.read() or b"")[:most_bytes]
+            return stream.read() or b""
         finally:
             stream.close()
 
@@ -185,10 +189,11 @@ class LocalFiles:
 class _FileStream:
     """A file that is being read."""
 
-    def __init__(self, where: str, descriptor: int) -> None:
+    def __init__(self, where: str, descriptor: int, first_read_bytes: int) -> None:
         self._where = where
         self._descriptor: int | None = descriptor
-        self._next_bytes = _FIRST_READ_BYTES
+        # One more than there are: what comes up short has met the end.
+        self._next_bytes = min(first_read_bytes, os.fstat(descriptor).st_size + 1)
 
     def read(self) -> bytes | None:
         if self._descriptor is None:

@@ -10,7 +10,7 @@ Both directions work in pieces, so that a value of hundreds of megabytes is not 
 from __future__ import annotations
 
 import json
-from codecs import getincrementaldecoder
+from codecs import utf_8_decode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._shared.state.errors import InvalidValueError
@@ -68,20 +68,21 @@ class ObjectReader:
 
     def __init__(self) -> None:
         self.header: Header | None = None
-        self._pending = b""
+        self._pending: bytes | memoryview = b""
         self._zstd: Any = None
         self._texts: list[str] = []
         self._size_bytes = 0
-        self._decoder = getincrementaldecoder("utf-8")()
+        self._cut = b""  # the first bytes of a character whose rest is to come
 
     def accept(self, piece: bytes) -> None:
         """Take the next piece, which :meth:`advance` works on; raise :class:`NotAnObjectError` if none."""
-        self._pending = self._pending + piece if self._pending else piece
+        piece = b"".join((self._pending, piece)) if self._pending else piece
+        self._pending = piece
         if self.header is None:
-            found = parsed_header(self._pending)
+            found = parsed_header(piece)
             if found is not None:
                 self.header, offset = found
-                self._pending = self._pending[offset:]
+                self._pending = memoryview(piece)[offset:]  # no copy of what may be the whole value
                 if self.header.codec == "zstd":
                     self._zstd = load_zstd().ZstdDecompressor()
 
@@ -120,11 +121,12 @@ class ObjectReader:
             raise NotAnObjectError(problem)
         if self._zstd is not None and self._zstd.unused_data:
             raise NotAnObjectError("there is something behind its value")
-        self._take(b"", final=True)
+        if self._cut:
+            raise NotAnObjectError("its value is not UTF-8")
         texts, self._texts = self._texts, []
         return texts[0] if len(texts) == 1 else "".join(texts)
 
-    def _decompress(self, piece: bytes) -> None:
+    def _decompress(self, piece: bytes | memoryview) -> None:
         zstd = load_zstd()
         try:
             while piece or not (self._zstd.eof or self._zstd.needs_input):
@@ -134,14 +136,17 @@ class ObjectReader:
         except (zstd.ZstdError, EOFError) as error:
             raise NotAnObjectError(f"its compressed value is damaged ({error})") from None
 
-    def _take(self, data: bytes, *, final: bool = False) -> None:
+    def _take(self, data: bytes | memoryview) -> None:
         self._size_bytes += len(data)
         if self.header is not None and self._size_bytes > self.header.size_bytes:
             raise NotAnObjectError(f"its value has more than {self.header.size_bytes:,} bytes")
+        if self._cut:
+            data = self._cut + data
         try:
-            text = self._decoder.decode(data, final)
+            text, used_bytes = utf_8_decode(data)
         except UnicodeDecodeError:
             raise NotAnObjectError("its value is not UTF-8") from None
+        self._cut = bytes(data[used_bytes:]) if used_bytes < len(data) else b""
         if text:
             self._texts.append(text)
 
