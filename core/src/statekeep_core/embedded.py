@@ -17,7 +17,7 @@ from .metastore import objects
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
 from .metastore.migrate import is_current, migrate, migrations
-from .metastore.transaction import Transaction
+from .metastore.sqlite_transaction import SqliteTransaction
 from .metastore.write_lock import WriteLock
 from .policy import DAY_US, Policy, Work
 
@@ -188,7 +188,7 @@ class EmbeddedStore:
             )
         try:
             self._connection.execute(begin)
-            work = Work(Transaction(self._connection, self._clock()), self.policy)
+            work = Work(SqliteTransaction(self._connection, self._clock()), self.policy)
             yield work
             if begin == _WRITING:
                 objects.settle(work.tx)

@@ -131,11 +131,15 @@ class _Leg(NamedTuple):
 _THROUGH = _Leg(0, 0, None)
 
 
-def _own_retention(errand: _Errand, expires_at: int, rowid: int) -> _Leg:
+def _own_retention(errand: _Errand, expires_at: int, instance_id: int, key: str) -> _Leg:
     tx = errand.work.tx
-    rows = leftovers.expired_task_entries(tx, (expires_at, rowid), errand.room)
+    rows = leftovers.expired_task_entries(tx, (expires_at, instance_id, key), errand.room)
     if not errand.dry_run:
-        leftovers.drop_task_entries(tx, [row[1] for row in rows])
+        by_instance: dict[int, list[str]] = {}
+        for row in rows:
+            by_instance.setdefault(row[1], []).append(row[2])
+        for of_instance, keys in by_instance.items():
+            leftovers.drop_task_entries(tx, of_instance, keys)
     return _Leg(len(rows), len(rows), rows[-1] if len(rows) == errand.room else None)
 
 
@@ -147,24 +151,33 @@ def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Le
         return _THROUGH
     if instance.instance_id != instance_id:
         instance_id, after_key = instance.instance_id, ""
+    # Somebody starts a try of it, or ends one, so that it is in use: the next sweep looks at it again.
+    if not tx.seize_instance(instance_id):
+        return _Leg(1, 0, (instance_id + 1, ""))
     gone_until = tenure_of(tx, errand.work.policy, instance).gone_until(tx.now.wall_us)
     if gone_until < 0:
         return _Leg(1, 0, (instance_id + 1, ""))
     rows = leftovers.entries_by_default(tx, instance_id, gone_until, after_key, errand.room)
-    gone = [rowid for rowid, _, is_gone in rows if is_gone]
-    if not errand.dry_run:
-        leftovers.drop_task_entries(tx, gone)
+    gone = [key for key, is_gone in rows if is_gone]
+    if gone and not errand.dry_run:
+        leftovers.drop_task_entries(tx, instance_id, gone)
     is_rest = len(rows) == errand.room
-    return _Leg(len(rows) or 1, len(gone), (instance_id, rows[-1][1]) if is_rest else (instance_id + 1, ""))
+    return _Leg(len(rows) or 1, len(gone), (instance_id, rows[-1][0]) if is_rest else (instance_id + 1, ""))
 
 
-def _asset_retention(errand: _Errand, expires_at: int, rowid: int) -> _Leg:
+def _asset_retention(errand: _Errand, expires_at: int, asset_id: int, key: str) -> _Leg:
     tx = errand.work.tx
-    rows = leftovers.expired_asset_entries(tx, (expires_at, rowid), errand.room)
+    rows = leftovers.expired_asset_entries(tx, (expires_at, asset_id, key), errand.room)
+    gone = rows if errand.dry_run else [row for row in rows if _is_free(tx, *row)]
     if not errand.dry_run:
-        for _, _, asset_id, key in rows:
-            leftovers.drop_asset_entry(tx, asset_id, key, errand.work.policy.asset_history_versions)
-    return _Leg(len(rows), len(rows), rows[-1][:2] if len(rows) == errand.room else None)
+        for _, of_asset, gone_key in gone:
+            leftovers.drop_asset_entry(tx, of_asset, gone_key, errand.work.policy.asset_history_versions)
+    return _Leg(len(rows), len(gone), rows[-1] if len(rows) == errand.room else None)
+
+
+def _is_free(tx: Transaction, expires_at: int, asset_id: int, key: str) -> bool:
+    """Return whether nobody writes the asset just now, nor has written the entry again."""
+    return tx.seize_asset(asset_id) and leftovers.has_expired(tx, asset_id, key, expires_at)
 
 
 def _orphans(errand: _Errand, deactivated_at: int, asset_id: int, after_key: str) -> _Leg:
@@ -213,9 +226,9 @@ class _Stage(NamedTuple):
 
 
 _STAGES = (
-    _Stage((-1, -1), _own_retention, lambda removed: Swept(task_entries=removed)),
+    _Stage((-1, -1, ""), _own_retention, lambda removed: Swept(task_entries=removed)),
     _Stage((-1, ""), _default_retention, lambda removed: Swept(task_entries=removed)),
-    _Stage((-1, -1), _asset_retention, lambda removed: Swept(asset_entries=removed)),
+    _Stage((-1, -1, ""), _asset_retention, lambda removed: Swept(asset_entries=removed)),
     _Stage((-1, -1, ""), _orphans, lambda removed: Swept(asset_entries=removed)),
     _Stage((-1, "", ""), _old_requests, lambda removed: Swept(requests=removed)),
     _Stage((), _condemned, lambda _: Swept()),

@@ -9,6 +9,7 @@ from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
 from statekeep_core.metastore import assets, tries
 from statekeep_core.metastore.clock import Instant
 from statekeep_core.metastore.migrate import migrate, migrations
+from statekeep_core.metastore.sqlite_transaction import SqliteTransaction
 from statekeep_core.metastore.transaction import Transaction
 
 TASK = TaskAddress("flights", "2013", "load")
@@ -21,7 +22,7 @@ def tx(tmp_path: Path) -> Iterator[Transaction]:
     connection.pragma("foreign_keys", True)
     migrate(connection, migrations(), "0")
     connection.execute("BEGIN IMMEDIATE")
-    yield Transaction(connection, Instant(NOW_US, 0, "boot"))
+    yield SqliteTransaction(connection, Instant(NOW_US, 0, "boot"))
     connection.execute("ROLLBACK")
     connection.close()
 

@@ -41,10 +41,10 @@ def test_entries_by_default_are_walked_once_those_that_stay_included(tx: Transac
     at(tx, 1)
     task_entries.put(tx, instance_id, "1 younger", b"1", Expiry(by_default=True), STAMP)
     first = leftovers.entries_by_default(tx, instance_id, NOW_US, "", 3)
-    assert [row[1:] for row in first] == [("0", 1), ("1", 1), ("1 never", 0)]
+    assert first == [("0", 1), ("1", 1), ("1 never", 0)]
     rest = leftovers.entries_by_default(tx, instance_id, NOW_US, "1 never", 3)
-    assert [row[1:] for row in rest] == [("1 younger", 0), ("2", 1)]
-    leftovers.drop_task_entries(tx, [row[0] for row in first + rest if row[2]])
+    assert rest == [("1 younger", 0), ("2", 1)]
+    leftovers.drop_task_entries(tx, instance_id, [key for key, is_gone in first + rest if is_gone])
     assert tx.rows("SELECT key FROM task_entries ORDER BY key") == [("1 never",), ("1 younger",)]
 
 

@@ -42,7 +42,7 @@ def test_a_write_takes_the_place_of_the_whole_row(tx: Transaction, instance_id: 
     assert task_entries.get(tx, tenure, "k") == entry
 
 
-def test_expired_entries_are_dropped_up_to_a_limit(tx: Transaction, instance_id: int) -> None:
+def test_expired_entries_are_dropped(tx: Transaction, instance_id: int) -> None:
     tenure = Tenure(instance_id, TASK, NOW_US, default_retention_us=5_000_000)
     for number in range(4):
         task_entries.put(tx, instance_id, f"default {number}", b"1", Expiry(by_default=True), STAMP)
@@ -50,8 +50,7 @@ def test_expired_entries_are_dropped_up_to_a_limit(tx: Transaction, instance_id:
     task_entries.put(tx, instance_id, "kept", b"1", Expiry(), STAMP)
     assert task_entries.drop_expired(tx, tenure) == 0
     at(tx, 5)
-    assert task_entries.drop_expired(tx, tenure, limit=3) == 3
-    assert task_entries.drop_expired(tx, tenure) == 1
+    assert task_entries.drop_expired(tx, tenure) == 4
     at(tx, 6)
     assert task_entries.drop_expired(tx, tenure) == 4
     assert task_entries.count(tx, tenure) == 1

@@ -24,7 +24,7 @@ class Ledger(NamedTuple):
 
 
 _SELECT = (
-    "SELECT {}, e.key, e.version, ifnull(size_bytes, length(e.value)), e.updated_at, e.expires_at,"
+    "SELECT {}, e.key, e.version, coalesce(size_bytes, length(e.value)), e.updated_at, e.expires_at,"
     " e.writer_principal, e.writer_try_number, i.dag_id, i.run_id, i.task_id, i.map_index, {}"
     " FROM asset_entries e LEFT JOIN task_instances i ON i.instance_id = e.writer_instance_id" + objects.JOIN
 )
@@ -32,14 +32,14 @@ _LIVE = " WHERE asset_id = ? AND (expires_at IS NULL OR expires_at > ?)"
 _COUNT = "SELECT count(*) FROM asset_entries"
 _KEYS = "SELECT key FROM asset_entries"
 _WITH_VALUE = _SELECT.format("e.value", objects.COLUMNS) + _LIVE
-_WITHOUT_VALUE = _SELECT.format("x''", "NULL") + _LIVE
+_WITHOUT_VALUE = _SELECT.format("NULL", "NULL") + _LIVE
 
 
 def _entry(row: Row) -> Entry:
     value, key, version, size_bytes, updated_at, expires_at = row[:6]
     writer = asset_history.writer_of(row[6:12])
     external = None if row[12] is None else objects.external_of(row[12:])
-    return Entry(key, value, version, size_bytes, updated_at, expires_at, writer, external=external)
+    return Entry(key, value or b"", version, size_bytes, updated_at, expires_at, writer, external=external)
 
 
 def get(tx: Transaction, asset_id: int, key: str) -> Entry | None:

@@ -78,8 +78,8 @@ def content_at(tx: Transaction, asset_id: int, key: str, version: int) -> tuple[
 def drop_values(tx: Transaction, asset_id: int, limit: int) -> int:
     """Remove up to ``limit`` rows of an asset other than those of the sweep; return how many."""
     return tx.run(
-        "DELETE FROM asset_history WHERE rowid IN"
-        " (SELECT rowid FROM asset_history WHERE asset_id = ? AND change <> 'sweep' LIMIT ?)",
+        "DELETE FROM asset_history WHERE (asset_id, key, version) IN (SELECT asset_id, key, version"
+        " FROM asset_history WHERE asset_id = ? AND change <> 'sweep' LIMIT ?)",
         (asset_id, limit),
     )
 

@@ -151,7 +151,8 @@ def grant(tx: Transaction, instance_id: int, try_number: int, asset_id: int, wri
     """Let a try read the asset, and write it if ``writable``. A grant to write is never taken back."""
     tx.run(
         "INSERT INTO asset_grants (instance_id, try_number, asset_id, writable) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET writable = max(writable, excluded.writable)",
+        " ON CONFLICT (instance_id, try_number, asset_id) DO UPDATE SET writable ="
+        " CASE WHEN excluded.writable = 1 THEN 1 ELSE asset_grants.writable END",
         (instance_id, try_number, asset_id, int(writable)),
     )
 
@@ -212,7 +213,7 @@ _WITH_CONTENTS = (
     " ON e.asset_id = a.asset_id AND (e.expires_at IS NULL OR e.expires_at > ?)"
     " WHERE {} GROUP BY a.asset_id ORDER BY coalesce(a.name, a.uri), a.asset_id LIMIT ?"
 )
-_LISTED = _WITH_CONTENTS.format("a.deactivated_at IS NULL OR (? AND a.swept_at IS NULL)")
+_LISTED = _WITH_CONTENTS.format("a.deactivated_at IS NULL OR (? = 1 AND a.swept_at IS NULL)")
 _ONE = _WITH_CONTENTS.format("a.asset_id = ?")
 
 

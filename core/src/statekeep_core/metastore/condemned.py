@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,9 +16,9 @@ _KEEP_US = 30 * 86_400 * 1_000_000
 def unknown(tx: Transaction, storage_keys: Sequence[str]) -> tuple[str, ...]:
     """Return those under which the store knows no object of an immutable backend, in order."""
     rows = tx.rows(
-        "SELECT listed.value FROM json_each(?) listed WHERE NOT EXISTS"
+        f"SELECT listed.value FROM {tx.texts} WHERE NOT EXISTS"
         " (SELECT 1 FROM external_objects e WHERE e.storage_key = listed.value AND e.digest IS NOT NULL)",
-        (json.dumps(storage_keys),),
+        (tx.listed(storage_keys),),
     )
     return tuple(row[0] for row in rows)
 
@@ -27,9 +26,9 @@ def unknown(tx: Transaction, storage_keys: Sequence[str]) -> tuple[str, ...]:
 def add(tx: Transaction, storage_keys: Sequence[str]) -> None:
     """Condemn the storage keys; those that are already stay so."""
     tx.run(
-        "INSERT INTO condemned_objects SELECT value, ? FROM json_each(?) WHERE true"
+        f"INSERT INTO condemned_objects SELECT listed.value, ? FROM {tx.texts} WHERE true"
         " ON CONFLICT (storage_key) DO NOTHING",
-        (tx.now.wall_us, json.dumps(storage_keys)),
+        (tx.now.wall_us, tx.listed(storage_keys)),
     )
 
 

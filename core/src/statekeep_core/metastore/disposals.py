@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.messages import Disposal
@@ -21,12 +20,9 @@ LEASE_US = 5 * 60 * 1_000_000
 
 # What is not settled has 0: it lost its last name in this very transaction, and its grace has not begun.
 _DUE = (
-    "SELECT due_at, object_id FROM external_objects INDEXED BY {} WHERE {} AND due_at > 0 AND due_at <= ?"
-    " AND digest IS NOT NULL ORDER BY due_at, object_id LIMIT ?"
+    "SELECT due_at, object_id FROM external_objects{} WHERE {} AND due_at > 0 AND due_at <= ?"
+    " AND digest IS NOT NULL ORDER BY due_at, object_id LIMIT ?{}"
 )
-_DUE_OF_BACKEND = _DUE.format("external_objects_due", "backend_id = ?")
-_DUE_OF_ORIGIN = _DUE.format("external_objects_due_by_origin", "origin = ? AND backend_id = ?")
-_AMONG = "object_id IN (SELECT value FROM json_each(?))"
 
 
 def due(
@@ -41,19 +37,27 @@ def due(
     """
     oldest = sorted(_due(tx, set(backend_ids), {origin_text(origin) for origin in origins}, limit))[:limit]
     rows = tx.rows(
-        f"SELECT object_id, {COLUMNS} FROM external_objects WHERE {_AMONG}",
-        (json.dumps([object_id for _, object_id in oldest]),),
+        f"SELECT object_id, {COLUMNS} FROM external_objects WHERE {_among(tx)}",
+        (tx.listed([object_id for _, object_id in oldest]),),
     )
     by_id = {row[0]: Disposal(row[0], external_of(row[1:])) for row in rows}
     return [by_id[object_id] for _, object_id in oldest]
 
 
 def _due(tx: Transaction, backend_ids: set[str], origins: set[str], limit: int) -> Iterator[Row]:
+    of_backend = _DUE.format(tx.by_index("external_objects_due"), "backend_id = ?", tx.free)
+    of_origin = _DUE.format(
+        tx.by_index("external_objects_due_by_origin"), "origin = ? AND backend_id = ?", tx.free
+    )
     for backend_id in backend_ids:
         if not origins:
-            yield from tx.rows(_DUE_OF_BACKEND, (backend_id, tx.now.wall_us, limit))
+            yield from tx.rows(of_backend, (backend_id, tx.now.wall_us, limit))
         for origin in origins:
-            yield from tx.rows(_DUE_OF_ORIGIN, (origin, backend_id, tx.now.wall_us, limit))
+            yield from tx.rows(of_origin, (origin, backend_id, tx.now.wall_us, limit))
+
+
+def _among(tx: Transaction) -> str:
+    return f"object_id IN (SELECT listed.value FROM {tx.integers})"
 
 
 def lease(tx: Transaction, object_ids: Sequence[int]) -> None:
@@ -64,16 +68,16 @@ def lease(tx: Transaction, object_ids: Sequence[int]) -> None:
     """
     until = tx.now.wall_us + LEASE_US
     tx.run(
-        f"UPDATE external_objects SET due_at = ?, leased_until = ? WHERE {_AMONG}",
-        (until, until, json.dumps(object_ids)),
+        f"UPDATE external_objects SET due_at = ?, leased_until = ? WHERE {_among(tx)}",
+        (until, until, tx.listed(object_ids)),
     )
 
 
 def acknowledge(tx: Transaction, object_ids: Sequence[int]) -> None:
     """Forget those of the objects that were leased once, however long ago; the others stay as they are."""
     tx.run(
-        f"DELETE FROM external_objects WHERE leased_until IS NOT NULL AND records = 0 AND {_AMONG}",
-        (json.dumps(object_ids),),
+        f"DELETE FROM external_objects WHERE leased_until IS NOT NULL AND records = 0 AND {_among(tx)}",
+        (tx.listed(object_ids),),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.messages import TaskAddress
@@ -22,18 +21,22 @@ if TYPE_CHECKING:
 # rows which stay, or which are only counted, are looked at once.
 
 
-def expired_task_entries(tx: Transaction, after: tuple[int, int], limit: int) -> list[Row]:
-    """Return (expires_at, rowid) of task entries whose own retention is over, in this order."""
+def expired_task_entries(tx: Transaction, after: tuple[int, int, str], limit: int) -> list[Row]:
+    """Return (expires_at, instance_id, key) of task entries whose own retention is over, in this order."""
     return tx.rows(
-        "SELECT expires_at, rowid FROM task_entries WHERE expires_at <= ? AND (expires_at, rowid) > (?, ?)"
-        " ORDER BY expires_at, rowid LIMIT ?",
+        "SELECT expires_at, instance_id, key FROM task_entries"
+        " WHERE expires_at <= ? AND (expires_at, instance_id, key) > (?, ?, ?)"
+        f" ORDER BY expires_at, instance_id, key LIMIT ?{tx.free}",
         (tx.now.wall_us, *after, limit),
     )
 
 
-def drop_task_entries(tx: Transaction, rowids: Sequence[int]) -> None:
-    """Remove these rows."""
-    tx.run("DELETE FROM task_entries WHERE rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),))
+def drop_task_entries(tx: Transaction, instance_id: int, keys: Sequence[str]) -> None:
+    """Remove these entries of an instance."""
+    tx.run(
+        f"DELETE FROM task_entries WHERE instance_id = ? AND key IN (SELECT listed.value FROM {tx.texts})",
+        (instance_id, tx.listed(keys)),
+    )
 
 
 def first_with_entries(tx: Transaction, from_id: int) -> InstanceRecord | None:
@@ -54,24 +57,31 @@ def first_with_entries(tx: Transaction, from_id: int) -> InstanceRecord | None:
 def entries_by_default(
     tx: Transaction, instance_id: int, gone_until: int, after_key: str, limit: int
 ) -> list[Row]:
-    """Return (rowid, key, is_gone) of an instance's entries in the order of their keys.
+    """Return (key, is_gone) of an instance's entries in the order of their keys.
 
     Gone are those that were written without a retention, no later than ``gone_until``.
     """
     return tx.rows(
-        "SELECT rowid, key, keeps_default = 1 AND updated_at <= ? FROM task_entries"
-        " WHERE instance_id = ? AND key > ? ORDER BY key LIMIT ?",
+        "SELECT key, keeps_default = 1 AND updated_at <= ? FROM task_entries"
+        f" WHERE instance_id = ? AND key > ? ORDER BY key LIMIT ?{tx.free}",
         (gone_until, instance_id, after_key, limit),
     )
 
 
-def expired_asset_entries(tx: Transaction, after: tuple[int, int], limit: int) -> list[Row]:
-    """Return (expires_at, rowid, asset_id, key) of expired asset entries, in this order."""
+def expired_asset_entries(tx: Transaction, after: tuple[int, int, str], limit: int) -> list[Row]:
+    """Return (expires_at, asset_id, key) of expired asset entries, in this order."""
     return tx.rows(
-        "SELECT expires_at, rowid, asset_id, key FROM asset_entries"
-        " WHERE expires_at <= ? AND (expires_at, rowid) > (?, ?) ORDER BY expires_at, rowid LIMIT ?",
+        "SELECT expires_at, asset_id, key FROM asset_entries"
+        " WHERE expires_at <= ? AND (expires_at, asset_id, key) > (?, ?, ?)"
+        " ORDER BY expires_at, asset_id, key LIMIT ?",
         (tx.now.wall_us, *after, limit),
     )
+
+
+def has_expired(tx: Transaction, asset_id: int, key: str, expires_at: int) -> bool:
+    """Return whether the entry still has this expiry; where others write too, it may have been set again."""
+    found = tx.row("SELECT expires_at FROM asset_entries WHERE asset_id = ? AND key = ?", (asset_id, key))
+    return found == (expires_at,)
 
 
 def drop_asset_entry(tx: Transaction, asset_id: int, key: str, keep_versions: int) -> None:
@@ -86,7 +96,7 @@ def oldest_orphan(
     return tx.row(
         "SELECT deactivated_at, asset_id FROM assets WHERE deactivated_at IS NOT NULL AND swept_at IS NULL"
         " AND deactivated_at <= ? AND (deactivated_at, asset_id) >= (?, ?)"
-        " ORDER BY deactivated_at, asset_id LIMIT 1",
+        f" ORDER BY deactivated_at, asset_id LIMIT 1{tx.free}",
         (deactivated_until, *at_or_after),
     )
 

@@ -86,10 +86,11 @@ def number_of(tx: Transaction, content: Content | None) -> int | None:
 def _immutable(tx: Transaction, external: External) -> int:
     known = tx.row(
         f"SELECT object_id, leased_until, {COLUMNS} FROM external_objects"
-        " WHERE storage_key = ? AND digest IS NOT NULL",
+        f" WHERE storage_key = ? AND digest IS NOT NULL{tx.held}",
         (external.storage_key,),
     )
     if known is None:
+        tx.hold_condemned(shared=True)
         if tx.row("SELECT 1 FROM condemned_objects WHERE storage_key = ?", (external.storage_key,)):
             raise CondemnedError(storage_key=external.storage_key)
         return _add(tx, external)
@@ -106,14 +107,18 @@ def _immutable(tx: Transaction, external: External) -> int:
 
 
 def _in_place(tx: Transaction, external: External) -> int:
-    [(object_id,)] = tx.rows(
-        f"INSERT INTO external_objects ({COLUMNS}, due_at) VALUES (?, ?, ?, ?, ?, NULL, 0)"
-        " ON CONFLICT (backend_id, reference) WHERE digest IS NULL DO UPDATE SET"
-        " storage_key = excluded.storage_key, origin = excluded.origin, size_bytes = excluded.size_bytes"
-        " RETURNING object_id",
-        _values(external)[:5],
+    known = tx.row(
+        "SELECT object_id FROM external_objects"
+        f" WHERE backend_id = ? AND reference = ? AND digest IS NULL{tx.held}",
+        (external.backend_id, external.reference),
     )
-    return int(object_id)
+    if known is None:
+        return _add(tx, external)
+    tx.run(
+        "UPDATE external_objects SET storage_key = ?, origin = ?, size_bytes = ? WHERE object_id = ?",
+        (external.storage_key, origin_text(external.origin), external.size_bytes, *known),
+    )
+    return int(known[0])
 
 
 def _add(tx: Transaction, external: External) -> int:

@@ -54,13 +54,13 @@ _LIVE = (
     " AND (keeps_default = 0 OR updated_at > ?)"
 )
 _SELECT = (
-    "SELECT {}, key, version, ifnull(size_bytes, length(value)), updated_at, expires_at, keeps_default,"
+    "SELECT {}, key, version, coalesce(size_bytes, length(value)), updated_at, expires_at, keeps_default,"
     " writer_try_number, writer_principal, {} FROM task_entries" + objects.JOIN
 )
 _COUNT = "SELECT count(*) FROM task_entries"
 _DELETE = "DELETE FROM task_entries"
 _WITH_VALUE = _SELECT.format("value", objects.COLUMNS) + _LIVE
-_WITHOUT_VALUE = _SELECT.format("x''", "NULL") + _LIVE
+_WITHOUT_VALUE = _SELECT.format("NULL", "NULL") + _LIVE
 
 
 def _live(tx: Transaction, tenure: Tenure) -> tuple[int, int, int]:
@@ -72,7 +72,7 @@ def _entry(row: Row, tenure: Tenure) -> Entry:
     value, key, version, size_bytes, updated_at, expires_at, keeps_default, try_number, principal = row[:9]
     return Entry(
         key,
-        value,
+        value or b"",
         version,
         size_bytes,
         updated_at,
@@ -141,14 +141,14 @@ def page(tx: Transaction, tenure: Tenure, keys: KeyRange, limit: int, *, with_va
     return [_entry(row, tenure) for row in rows]
 
 
-def drop_expired(tx: Transaction, tenure: Tenure, limit: int = -1) -> int:
-    """Remove up to ``limit`` entries of an instance that have expired (-1: all of them); return how many.
+def drop_expired(tx: Transaction, tenure: Tenure) -> int:
+    """Remove the entries of an instance that have expired; return how many.
 
     Before a rerun lifts the default retention this has to run, or what was gone would be there again.
     """
     _, now_us, gone_until = _live(tx, tenure)
     return tx.run(
-        "DELETE FROM task_entries WHERE rowid IN (SELECT rowid FROM task_entries WHERE instance_id = ?"
-        " AND (expires_at <= ? OR (keeps_default = 1 AND updated_at <= ?)) LIMIT ?)",
-        (tenure.instance_id, now_us, gone_until, limit),
+        "DELETE FROM task_entries WHERE instance_id = ?"
+        " AND (expires_at <= ? OR (keeps_default = 1 AND updated_at <= ?))",
+        (tenure.instance_id, now_us, gone_until),
     )

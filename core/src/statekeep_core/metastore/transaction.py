@@ -1,70 +1,105 @@
-"""One transaction on the metastore: statements, the instant that it counts as now, and versions."""
+"""One transaction on the metastore, whatever the engine: statements, the instant it counts as now, locks.
+
+Statements are written once, in SQL that SQLite and PostgreSQL read alike, with ``?`` for parameters. Where
+the two differ, the transaction gives the words. Locks cost nothing where there is one writer.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import apsw
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from .clock import Instant
 
-Value = str | int | float | bytes | None
-# What a column holds is the schema's to say (its tables are STRICT), and no type checker reads SQL.
+Value = str | int | float | bytes | list[Any] | None
+# What a column holds is the schema's to say (both engines check its types), and no type checker reads SQL.
 Row = tuple[Any, ...]
 
 
-class Transaction:
+class Transaction(ABC):
     """What the store's operations run on. All that a transaction does takes effect together, at its commit.
 
-    ``now`` is read once, when the transaction begins, so that every operation in it sees one time.
+    ``now`` is one instant, so that every operation in the transaction sees the same time.
     """
 
-    def __init__(self, connection: apsw.Connection, now: Instant) -> None:
-        self._connection = connection
-        self.now = now
-        self._last_version: int | None = None
+    now: Instant
 
+    # A list that is one parameter, as a table ``listed`` with a column ``value``.
+    texts: ClassVar[str]
+    integers: ClassVar[str]
+    # At the end of a query on one table: its rows are this transaction's until it ends, those that another
+    # one holds are waited for, or passed over.
+    held: str = ""
+    free: str = ""
+
+    @abstractmethod
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Return every row of a query."""
-        return self._connection.execute(sql, parameters).fetchall()
 
+    @abstractmethod
     def row(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
         """Return the first row of a query, or None."""
-        return self._connection.execute(sql, parameters).fetchone()
 
+    @abstractmethod
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Execute a statement and return how many rows it changed."""
-        self._connection.execute(sql, parameters)
-        return self._connection.changes()
 
-    @contextlib.contextmanager
-    def savepoint(self) -> Iterator[None]:
+    @abstractmethod
+    def savepoint(self) -> AbstractContextManager[None]:
         """Undo what the block did, and only that, when it raises. Savepoints nest."""
-        self._connection.execute("SAVEPOINT nested")
-        drawn = self._last_version
-        try:
-            yield
-        except BaseException:
-            # SQLite has rolled everything back by itself after some errors (a full disk among them).
-            if not self._connection.get_autocommit():
-                self._connection.execute("ROLLBACK TO nested; RELEASE nested")
-            self._last_version = drawn
-            raise
-        self._connection.execute("RELEASE nested")
+
+    @abstractmethod
+    def draw_version(self) -> int:
+        """Return a version greater than every one drawn before, in this store, ever.
+
+        The caller holds what the version is for; else a later writer could have drawn an earlier one.
+        """
+
+    @abstractmethod
+    def listed(self, values: Sequence[str] | Sequence[int]) -> Value:
+        """Return the parameter of :attr:`texts` or :attr:`integers`."""
+
+    @abstractmethod
+    def by_index(self, index: str) -> str:
+        """Return the words after a table's name that make a query use this index, where one must say so."""
 
     def store_id(self) -> str:
         """Return who this store is: random, made with it."""
         [(store_id,)] = self.rows("SELECT store_id FROM store")
         return str(store_id)
 
-    def draw_version(self) -> int:
-        """Return a version greater than every one drawn before, in this store, ever."""
-        if self._last_version is None:
-            [(self._last_version,)] = self.rows("SELECT last_version FROM store")
-        self._last_version += 1
-        self.run("UPDATE store SET last_version = ?", (self._last_version,))
-        return self._last_version
+    # --- what other writers must not change meanwhile ----------------------------------------------------
+    # Taken in this order, so that no two transactions wait for each other: a request, task instances, their
+    # tries, the names of assets, assets.
+
+    def hold_request(self, principal: str, request_id: str) -> None:  # noqa: B027 -- one writer needs none
+        """Wait until no other transaction answers this request."""
+
+    def hold_instance(self, instance_id: int) -> None:  # noqa: B027
+        """Wait for a task instance."""
+
+    def seize_instance(self, instance_id: int) -> bool:
+        """Hold a task instance that nobody holds; return False, with nothing held, when somebody does."""
+        del instance_id
+        return True
+
+    def hold_try(self, instance_id: int, try_number: int) -> None:  # noqa: B027
+        """Wait for a try: nobody ends, supersedes or writes for it until this transaction ends."""
+
+    def hold_asset_names(self) -> None:  # noqa: B027
+        """Wait for the right to say which assets there are, and which of them are active."""
+
+    def hold_assets(self, asset_ids: Sequence[int]) -> None:  # noqa: B027
+        """Wait for assets, for the one with the smallest id first."""
+
+    def seize_asset(self, asset_id: int) -> bool:
+        """Hold an asset that nobody holds; return False, with nothing held, when somebody does."""
+        del asset_id
+        return True
+
+    def hold_condemned(self, *, shared: bool) -> None:  # noqa: B027
+        """Keep storage keys from being condemned (``shared``), or new objects from being named."""
