@@ -204,7 +204,7 @@ def test_a_value_of_a_backend_that_is_not_configured_says_what_to_configure(obje
     for arguments in (("get", "k"), ("list", "--values")):
         done = objects.statekeep("state", *arguments, *THE_TASK, **without)
         assert (done.returncode, done.stdout) == (78, "")
-        assert "name it in [workers] read_backends" in done.stderr
+        assert "name the class in [workers] state_backend or read_backends" in done.stderr
     assert objects.statekeep("state", "list", *THE_TASK, **without).returncode == 0
     reading = without | {"STATEKEEP__WORKERS__READ_BACKENDS": OBJECTS}
     assert objects.job("get=k", **reading) == (0, ["k 200000"])

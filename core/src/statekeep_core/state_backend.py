@@ -51,7 +51,12 @@ class MetastoreStateBackend(BaseStateBackend):
         if not isinstance(entry, m.Entry):
             return None
         if entry.external is not None:
-            raise BackendMismatchError(scope=str(scope), key=key, backend_id=entry.external.backend_id)
+            raise BackendMismatchError(
+                scope=str(scope),
+                key=key,
+                reference=entry.external.reference,
+                backend_id=entry.external.backend_id,
+            )
         return str(entry.value, "utf-8")
 
     def set(self, scope: StateScope, key: str, value: str) -> None:

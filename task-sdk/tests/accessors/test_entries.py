@@ -43,4 +43,5 @@ OBJECT = messages.External(
 def test_a_value_that_no_backend_fetched_is_never_read_as_anything(reply: Any) -> None:
     with pytest.raises(BackendMismatchError) as raised:
         value_from(reply, None)
-    assert raised.value.facts == {"scope": "etl/r/load[3]", "key": "k", "backend_id": "old"}
+    facts = {"scope": "etl/r/load[3]", "key": "k", "reference": "s3://b/k", "backend_id": "old"}
+    assert raised.value.facts == facts

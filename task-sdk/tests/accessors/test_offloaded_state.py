@@ -337,6 +337,7 @@ def test_a_value_of_a_backend_that_is_switched_off_is_an_error_that_names_it(
         assert raised.value.facts == {
             "scope": "etl/2026-01-01/load",
             "key": "k",
+            "reference": house.files()[0].as_uri(),
             "backend_id": backend.backend_id,
         }
         assert call(state, "keys") == ["k"]

@@ -225,7 +225,7 @@ def test_an_object_of_a_backend_that_is_not_configured_is_named(drive: Drive) ->
     reply = m.Written(left=(external(Plain(), origin=ORDERS),))
     with pytest.raises(BackendMismatchError) as raised:
         drive(offloading(Immutable()).perform(m.Delete("k", 1)), Answers([], reply))
-    facts = {"scope": "asset orders", "key": "k", "backend_id": Plain().backend_id}
+    facts = {"scope": "asset orders", "key": "k", "reference": "x/k", "backend_id": Plain().backend_id}
     assert raised.value.facts == facts
 
 

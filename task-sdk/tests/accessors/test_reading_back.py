@@ -85,7 +85,12 @@ def test_a_backend_that_is_not_configured_is_named(drive: Drive, writer: Any) ->
 
     with pytest.raises(BackendMismatchError) as raised:
         drive(offloading(writer).perform(m.Get("k")), Answers([], entry(external(Old()))))
-    facts = {"scope": "etl/2026-01-01/load", "key": "k", "backend_id": Old().backend_id}
+    facts = {
+        "scope": "etl/2026-01-01/load",
+        "key": "k",
+        "reference": "x/k",
+        "backend_id": Old().backend_id,
+    }
     assert raised.value.facts == facts
 
 

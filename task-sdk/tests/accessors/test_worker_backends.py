@@ -58,7 +58,8 @@ def test_a_backend_that_is_not_configured_is_named_every_time(backends: WorkerBa
     for _ in range(2):
         with pytest.raises(BackendMismatchError) as raised:
             steps_of(backends.reader(OBJECT._replace(backend_id="old"), "k", 1))
-        assert raised.value.facts == {"scope": "asset orders", "key": "k", "backend_id": "old"}
+        facts = {"scope": "asset orders", "key": "k", "reference": OBJECT.reference, "backend_id": "old"}
+        assert raised.value.facts == facts
 
 
 def test_the_origin_of_an_asset_is_its_canonical_name(backends: WorkerBackends) -> None:

@@ -99,7 +99,8 @@ class AssetStateAccessor(StateReader):
         """Add ``by`` to the number under ``key`` (an absent one counts as 0) and return the sum.
 
         While it is staged, the sum is as this try sees it; it is added anew when the try finishes, so it
-        never conflicts.
+        never conflicts. (A number that lies in a worker's backend, as all do under encryption, is read,
+        reckoned and written if its version stands, as ``update`` does.)
         """
         return run(flows.one(self._to(commit).increment(key, by, retention)), self._transport)
 

@@ -53,9 +53,18 @@ def value_from(entry: messages.Entry | messages.Change, value_type: Any) -> Any:
     Raises :class:`BackendMismatchError` for one that lies elsewhere: no backend has fetched it.
     """
     if entry.external is not None:
-        whose = shown(entry.external.origin)
-        raise BackendMismatchError(scope=whose, key=entry.key, backend_id=entry.external.backend_id)
+        raise not_fetched(entry.key, entry.external)
     return None if entry.value is None else decode(entry.value, value_type)
+
+
+def not_fetched(key: str, external: messages.External) -> BackendMismatchError:
+    """Return the error for a value that lies elsewhere and that no backend here could fetch."""
+    return BackendMismatchError(
+        scope=shown(external.origin),
+        key=key,
+        reference=external.reference,
+        backend_id=external.backend_id,
+    )
 
 
 def entry_from(entry: messages.Entry, value_type: Any) -> StateEntry:

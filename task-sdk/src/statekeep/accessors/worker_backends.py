@@ -46,7 +46,9 @@ class WorkerBackends:
         backend_id = external.backend_id
         backend = yield from self._backend(backend_id, partial(self._backends.reader, backend_id))
         if backend is None:
-            raise BackendMismatchError(scope=self.whose(target), key=key, backend_id=backend_id)
+            raise BackendMismatchError(
+                scope=self.whose(target), key=key, reference=external.reference, backend_id=backend_id
+            )
         return backend
 
     def origin_of(self, target: Target) -> TaskAddress | AssetAddress:

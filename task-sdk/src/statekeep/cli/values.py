@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._shared.state.errors import BackendMismatchError, InvalidValueError
+from .._shared.state.errors import InvalidValueError
 from .._shared.state.values import decode, encode
 from .streams import print_exactly, print_json_text, read_input
 
@@ -50,10 +50,9 @@ def check_fetched(entries: Iterable[m.Entry | m.Change]) -> None:
     """Raise ``BackendMismatchError`` for a value that lies in a backend, and that none here has fetched."""
     for entry in entries:
         if entry.external is not None:
-            from ..accessors.origins import shown
+            from ..accessors.entries import not_fetched
 
-            whose = shown(entry.external.origin)
-            raise BackendMismatchError(scope=whose, key=entry.key, backend_id=entry.external.backend_id)
+            raise not_fetched(entry.key, entry.external)
 
 
 def json_value(entry: m.Entry | m.Change) -> dict[str, Any]:

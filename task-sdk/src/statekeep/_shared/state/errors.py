@@ -234,11 +234,17 @@ class ReferenceCorruptError(StatekeepError):
 
 
 class BackendMismatchError(StatekeepError):
-    """The reference's backend is not configured. Facts: ``scope``, ``key``, ``backend_id``."""
+    """The reference's backend is not configured. Facts: ``scope``, ``key``, ``reference``, ``backend_id``.
+
+    The value is where it was written; nothing is lost.
+    """
 
     code = "backend_mismatch"
     http_status = 409
-    template = "{key} in {scope} was written through backend {backend_id}; name it in [workers] read_backends"
+    template = (
+        "{key} in {scope} lies at {reference}, and its backend ({backend_id}) is not configured here; name the "
+        "class in [workers] state_backend or read_backends, or the old url in [object_store] read_urls"
+    )
 
 
 class CondemnedError(StatekeepError):
