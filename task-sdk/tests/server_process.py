@@ -65,8 +65,12 @@ class ServerProcess:
         return self._process.wait(_LIMIT_SECONDS)
 
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
             self.kill()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
 
     def command(self, *arguments: str) -> str:
         """Run `statekeep server ...` beside it, and return what it prints."""

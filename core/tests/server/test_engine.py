@@ -1,0 +1,151 @@
+"""The engine: groups, order, faults, and an end that answers everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statekeep_core._shared.state.errors import InternalFaultError, StoreUnusableError, UnavailableError
+from statekeep_core.policy import Policy
+from statekeep_core.server.engine import SqliteEngine
+
+CALL = ({"kind": "WorkerClaims"}, "", {"kind": "Get"})
+
+
+class GatedStore:
+    """Answers each call with its place in its group, when the gate is open."""
+
+    policy = Policy()
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.is_asked = threading.Event()
+        self.groups: list[int] = []
+        self.threads: set[int] = set()
+        self.is_closed = False
+
+    def handle_group(self, calls: Sequence[Any]) -> list[Any]:
+        self.threads.add(threading.get_ident())
+        self.groups.append(len(calls))
+        self.is_asked.set()
+        self.gate.wait(10)
+        return [{"kind": "Done", "number": call[1]} for call in calls]
+
+    def transact(self, operation: Any) -> Any:
+        return operation(None)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def call(number: int) -> Any:
+    return ({}, str(number), {})
+
+
+def test_what_waits_while_a_group_commits_becomes_the_next_group() -> None:
+    store = GatedStore()
+
+    async def scenario() -> None:
+        engine = SqliteEngine(lambda: store)
+        await engine.open()
+        first = asyncio.ensure_future(engine.answer(call(0)))
+        await asyncio.to_thread(store.is_asked.wait, 10)
+        rest = [asyncio.ensure_future(engine.answer(call(number))) for number in range(1, 6)]
+        await asyncio.sleep(0)
+        store.gate.set()
+        replies = await asyncio.gather(first, *rest)
+        assert [reply["number"] for reply in replies] == ["0", "1", "2", "3", "4", "5"]
+        await engine.close()
+
+    asyncio.run(scenario())
+    assert store.groups == [1, 5]
+    assert store.threads.isdisjoint({threading.get_ident()})
+
+
+def test_the_limit_counts_what_waits_and_not_what_was_answered() -> None:
+    store = GatedStore()
+
+    async def scenario() -> None:
+        engine = SqliteEngine(lambda: store, waiting_limit=2)
+        await engine.open()
+        waiting = [asyncio.ensure_future(engine.answer(call(number))) for number in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="2 requests wait"):
+            await engine.answer(call(3))
+        store.gate.set()
+        await asyncio.gather(*waiting)
+        await engine.answer(call(4))
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_closing_answers_what_was_asked_and_refuses_what_is_asked_later() -> None:
+    store = GatedStore()
+
+    async def scenario() -> None:
+        engine = SqliteEngine(lambda: store)
+        await engine.open()
+        asked = [asyncio.ensure_future(engine.answer(call(number))) for number in range(3)]
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(engine.close())
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="shutting down"):
+            await engine.answer(call(9))
+        store.gate.set()
+        assert len(await asyncio.gather(*asked)) == 3
+        await closing
+        await engine.close()
+
+    asyncio.run(scenario())
+    assert store.is_closed
+
+
+def test_a_store_that_breaks_its_promise_leaves_nobody_waiting() -> None:
+    class Broken(GatedStore):
+        def handle_group(self, calls: Sequence[Any]) -> list[Any]:
+            raise RuntimeError("broken")
+
+    async def scenario() -> None:
+        engine = SqliteEngine(Broken)
+        await engine.open()
+        for ask in (engine.answer(call(1)), engine.transact(lambda work: work.tx)):
+            with pytest.raises(InternalFaultError):
+                await ask
+        assert await engine.transact(lambda _: 7) == 7
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_whoever_goes_away_disturbs_nobody() -> None:
+    store = GatedStore()
+
+    async def scenario() -> None:
+        engine = SqliteEngine(lambda: store)
+        await engine.open()
+        gone, stays = (asyncio.ensure_future(engine.answer(call(number))) for number in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        store.gate.set()
+        assert (await stays)["number"] == "1"
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_cannot_be_opened_is_refused_where_it_was_wanted(tmp_path: Path) -> None:
+    def refuse() -> Any:
+        raise StoreUnusableError(what="it", problem="is not there", remedy="make it")
+
+    async def scenario() -> None:
+        engine = SqliteEngine(refuse)
+        with pytest.raises(StoreUnusableError, match="is not there"):
+            await engine.open()
+        await engine.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,35 @@
+"""A server in a process of its own, and the real command as its worker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess, server_process
+from statekeep_command import Statekeep
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with server_process(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for tests that leave it as it was, each with tasks of its own."""
+    with server_process(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def worker(server: ServerProcess, tmp_path: Path) -> Iterator[Statekeep]:
+    """The command with a worker's credential, and no store of its own."""
+    # pytest's own folders are too deep for a socket's path.
+    with tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary:
+        statekeep = Statekeep(tmp_path, Path(temporary))
+        del statekeep.environ["STATEKEEP__DATABASE__URL"]
+        statekeep.environ |= {**server.settings(), "XDG_DATA_HOME": str(tmp_path / "data")}
+        yield statekeep
