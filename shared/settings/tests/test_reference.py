@@ -5,7 +5,7 @@ PAGE = """\
 
 ## `[door]`
 
-A door.
+A door, which opens inwards.
 
 ### `locks`
 
@@ -41,7 +41,9 @@ Where.
 
 
 class Door(Section, section="door"):
-    """A door."""
+    """A door,
+    which opens inwards.
+    """
 
     locks = Option(Integer(minimum=0), default=0, example=2, description="How many.", added="0.1.0")
     key = Option(Secret(), default="", example="k", description="Its key.", added="0.2.0", sensitive=True)

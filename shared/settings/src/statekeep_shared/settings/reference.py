@@ -17,7 +17,7 @@ def reference_page(introduction: str, sections: Iterable[type[Section]]) -> str:
     parts = [introduction.strip()]
     for section in sections:
         parts.append(f"## `[{section.section}]`")
-        parts.append((section.__doc__ or "").strip())
+        parts.append(" ".join((section.__doc__ or "").split()))  # written over several indented lines
         parts += ["\n".join(option_lines(option)) for option in section.options]
     return "\n\n".join(parts) + "\n"
 

@@ -242,8 +242,8 @@ class BackendMismatchError(StatekeepError):
     code = "backend_mismatch"
     http_status = 409
     template = (
-        "{key} in {scope} lies at {reference}, and its backend ({backend_id}) is not configured here; name the "
-        "class in [workers] state_backend or read_backends, or the old url in [object_store] read_urls"
+        "{key} in {scope} lies at {reference}, and its backend ({backend_id}) is not configured here; name "
+        "the class in [workers] state_backend or read_backends, or the old url in [object_store] read_urls"
     )
 
 
