@@ -43,14 +43,14 @@ def run_course(place: ExternalPlace, seed: int, jobs: int = JOBS_PER_COURSE) -> 
 
 
 def _run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:
-    """Run a job, perhaps beside a sweep that may take the objects that it has not committed yet."""
+    """Run a job, perhaps with a sweep that may take the object that it has not committed yet."""
     with ExitStack() as stack:
-        if drawing.random() < 0.3:
-            sweeping = place.start_sweep(_perhaps(drawing, _drawn_sweep_kill(drawing)), _drawn_ahead(drawing))
-            stack.callback(lambda: place.note(sweeping.wait()))
         work = place.work(drawing.randrange(2**32), drawing.randint(2, 12))._replace(
             exit_status=drawing.choice((0, 0, 0, 3)), is_async=drawing.random() < 0.25
         )
+        if drawing.random() < 0.3:
+            sweep_kill = _perhaps(drawing, _drawn_sweep_kill(drawing))
+            work = stack.enter_context(place.swept_meanwhile(work, sweep_kill, _drawn_ahead(drawing)))
         how = drawing.random()
         if how < 0.3:
             place.run_job_for(drawing.uniform(0.1, 0.7), work, drawing.choice(VICTIMS))

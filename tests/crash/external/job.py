@@ -62,7 +62,8 @@ class Work(NamedTuple):
     """What one try does: the operations of ``script``, or so many that are drawn.
 
     ``kill``: of this process, or from within it. ``folder``: of the objects. ``steps``: a file for the
-    steps' names.
+    steps' names. ``gate``: a named pipe; the first value that is uploaded is not committed before somebody
+    writes into it.
     """
 
     seed: int
@@ -74,13 +75,14 @@ class Work(NamedTuple):
     sizes_bytes: tuple[int, ...] = _SIZES_BYTES
     script: tuple[str, ...] = ()
     steps: str = ""
+    gate: str = ""
 
 
 def main() -> None:
     """Do the work that the arguments ask for."""
     ledger = Ledger(Path(sys.argv[1]))
     work = Work(*json.loads(sys.argv[2]))
-    killer = TaskKiller(Kill(*work.kill) if work.kill else None, noting(work.steps))
+    killer = TaskKiller(Kill(*work.kill) if work.kill else None, _before_step(work))
     step_with(killer.step)
     if work.folder:
         watch_folder(work.folder, killer.step)
@@ -90,6 +92,20 @@ def main() -> None:
         job.operations[name]()
     ledger.append(Done(job.try_number, work.exit_status))
     sys.exit(work.exit_status)
+
+
+def _before_step(work: Work) -> Callable[[str], None]:
+    """Return what is done at each step: it is noted, and the first upload is held back."""
+    note = noting(work.steps)
+    gates = [work.gate] if work.gate else []
+
+    def on_step(step: str) -> None:
+        note(step)
+        if step == "put_done" and gates:
+            with Path(gates.pop()).open("rb") as gate:
+                gate.read(1)
+
+    return on_step
 
 
 class _Job:

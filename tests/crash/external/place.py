@@ -34,6 +34,7 @@ KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 # What comes back after a kill is due for disposal by then, and what is leased, too.
 _STEP_SECONDS = 360.0
 _DAY_SECONDS = 86_400.0
+_LOOK_SECONDS = 0.005
 _BACKEND = "tests.crash.external.killing_store.KillingObjectStore"
 
 
@@ -80,6 +81,31 @@ class ExternalPlace(Workplace):
     def work(self, seed: int, operations: int = 8) -> Work:
         """Return work on this place's objects."""
         return Work(seed, operations, folder=self.medium.folder)
+
+    @contextmanager
+    def swept_meanwhile(
+        self, work: Work, kill: Kill | None = None, ahead_seconds: float = 2 * _DAY_SECONDS
+    ) -> Iterator[Work]:
+        """Give work whose first upload is not committed before a sweep has run, and perhaps was killed."""
+        gate = self.path / f"gate {self.runs}"
+        os.mkfifo(gate)
+        is_over = threading.Event()
+
+        def sweep_while_it_waits() -> None:
+            descriptor = _opened_once_read(gate, is_over)
+            if descriptor is not None:
+                self.run_sweep(kill, ahead_seconds)
+                with suppress(BrokenPipeError):  # it was killed meanwhile
+                    os.write(descriptor, b".")
+                os.close(descriptor)
+
+        with ThreadPoolExecutor(1) as pool:
+            sweeping = pool.submit(sweep_while_it_waits)
+            try:
+                yield work._replace(gate=str(gate))
+            finally:
+                is_over.set()
+            sweeping.result()
 
     def start_job(self, work: Work, kill: Kill | None = None, steps: str = "") -> subprocess.Popen[bytes]:
         plan = Plan(str(self.ledger.path), str(self.store_path), work, kill, self.ahead_seconds, steps)
@@ -207,6 +233,14 @@ class ExternalPlace(Workplace):
     def _temporary_files(self) -> list[Path]:
         folder = Path(self.medium.folder or self.path / "nowhere", TEMPORARY)
         return list(folder.iterdir()) if folder.exists() else []
+
+
+def _opened_once_read(gate: Path, is_over: threading.Event) -> int | None:
+    """Open a named pipe when somebody reads from it; return None when that does not come to be."""
+    while not is_over.wait(_LOOK_SECONDS):
+        with suppress(OSError):  # nobody reads
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+    return None
 
 
 # With the server of a bucket or without one, and whether it is to encrypt.
