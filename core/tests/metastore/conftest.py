@@ -30,7 +30,7 @@ def tx(tmp_path: Path) -> Iterator[Transaction]:
 @pytest.fixture
 def instance_id(tx: Transaction) -> int:
     """A task instance whose try 1 is running."""
-    record = tries.create_instance(tx, TASK, "ti-1")
+    record = tries.create_instance(tx, TASK)
     tries.begin(tx, record.instance_id, 1, "host:1", 60_000_000)
     return record.instance_id
 

@@ -15,7 +15,7 @@ BEGINNING = (-1, -1)
 
 
 def add_instance(tx: Transaction, number: int, entries: int) -> int:
-    record = tries.create_instance(tx, TaskAddress("d", "r", "t", number), f"ti-{number}")
+    record = tries.create_instance(tx, TaskAddress("d", "r", "t", number))
     for entry in range(entries):
         task_entries.put(tx, record.instance_id, f"{entry}", b"1", Expiry(by_default=True), STAMP)
     return record.instance_id

@@ -16,7 +16,6 @@ from statekeep_core._shared.state.errors import (
     TryRunningError,
     UnauthenticatedError,
 )
-from statekeep_core._shared.state.identity import ti_id_of
 from statekeep_core.metastore import assets, audit_log, objects, replies, staging, task_entries, tries
 
 from .caller import TryCaller, describe
@@ -44,6 +43,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
     tx = work.tx
     lease_us = _lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)
+    tx.hold_try(instance.instance_id, instance.current_try_number)
     retention.drop_expired(tx, work.policy, instance)
     previous = tries.find(tx, instance.instance_id, instance.current_try_number)
     if previous is not None:
@@ -68,7 +68,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
 
 def _instance(tx: Transaction, task: m.TaskAddress) -> tries.InstanceRecord:
     found = tries.find_instance(tx, task)
-    return found or tries.create_instance(tx, task, ti_id_of(*task))
+    return found or tries.create_instance(tx, task)
 
 
 def _make_way(tx: Transaction, instance_id: int, previous: tries.TryRecord, request: m.Start) -> None:
@@ -127,6 +127,8 @@ def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m
     Raises :class:`SupersededError` when a later try has started.
     """
     tx = work.tx
+    tx.hold_instance(claims.instance_id)
+    tx.hold_try(claims.instance_id, claims.try_number)
     record = tries.find(tx, claims.instance_id, claims.try_number)
     if record is None:
         raise UnauthenticatedError(problem="the try is not known to this store", remedy="start a try first")

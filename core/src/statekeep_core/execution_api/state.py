@@ -68,7 +68,7 @@ def set_(work: Work, caller: Caller, request: m.Set) -> m.Written:
     else:
         external.check(request, request.external)
     check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
-    resolved = targets.resolve(work, caller, request.target, targets.WRITE)
+    resolved = _resolve(work, caller, request, targets.WRITE)
     if request.external is not None:
         external.check_origin(request, request.external, resolved)
     operation = Operation(
@@ -148,6 +148,7 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
     The error of one carries its number, from 1, as the fact ``operation_number``.
     """
     replies = []
+    targets.hold(work.tx, caller, request.operations)
     for number, operation in enumerate(request.operations, start=1):
         try:
             replies.append(_SINGLE[type(operation)](work, caller, operation))
@@ -244,8 +245,13 @@ def _alone(
 
 def _open(work: Work, caller: Caller, request: Any, access: Access, key: str | None = None) -> State:
     """Return the state under the request's target as this caller reads it, or writes it."""
-    resolved = targets.resolve(work, caller, request.target, access)
+    resolved = _resolve(work, caller, request, access)
     return _state_of(work, caller, request, access, resolved, key)
+
+
+def _resolve(work: Work, caller: Caller, request: Any, access: Access) -> Resolved:
+    is_staged = access.writes and not request.apply_now
+    return targets.resolve(work, caller, request.target, access._replace(is_staged=is_staged))
 
 
 def _state_of(

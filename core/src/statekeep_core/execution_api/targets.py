@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from statekeep_core import retention
 from statekeep_core._shared.state import rules
@@ -13,7 +13,6 @@ from statekeep_core._shared.state.errors import (
     InvalidRequestError,
     NotFoundError,
 )
-from statekeep_core._shared.state.identity import ti_id_of
 from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
 from statekeep_core.metastore import assets, tries
 from statekeep_core.metastore.assets import AssetRecord
@@ -22,6 +21,8 @@ from statekeep_core.metastore.task_entries import Tenure
 from .caller import TryCaller, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from statekeep_core._shared.state.messages import Target
     from statekeep_core.metastore.transaction import Transaction
     from statekeep_core.policy import Work
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """What the caller wants to do: whether it writes, and whether a write makes a missing task instance."""
+    """What the caller wants to do: whether it writes, whether a write makes a missing task instance.
+
+    A write that is staged changes the asset later, and need not wait for others that change it now.
+    """
 
     writes: bool
     creates: bool = False
+    is_staged: bool = False
 
 
 READ = Access(writes=False)
@@ -69,6 +74,8 @@ def _of_a_try(tx: Transaction, caller: TryCaller, target: Target, access: Access
             problem="is not given by its id",
             remedy="send the id from the try's grants",
         )
+    if access.writes and not access.is_staged:
+        tx.hold_assets([target])
     found = assets.find_granted(tx, caller.instance_id, caller.try_number, target)
     if found is None:
         raise AssetNotDeclaredError(asset=f"#{target}", needed="outlet" if access.writes else "inlet")
@@ -106,7 +113,8 @@ def _task(work: Work, task: TaskAddress, access: Access) -> Tenure:
     if instance is None:
         if not access.creates:
             raise NotFoundError(what=f"task instance {describe(task)}")
-        instance = tries.create_instance(work.tx, task, ti_id_of(*task))
+        instance = tries.create_instance(work.tx, task)
+    work.tx.hold_try(instance.instance_id, instance.current_try_number)
     return retention.tenure_of(work.tx, work.policy, instance)
 
 
@@ -123,3 +131,29 @@ def named_asset(tx: Transaction, address: AssetAddress) -> AssetRecord:
     if inactive is not None:
         raise AssetInactiveError(asset=inactive.label)
     raise NotFoundError(what=f"asset {address.name or address.uri}")
+
+
+def hold(tx: Transaction, caller: Caller, requests: Sequence[Any]) -> None:
+    """Hold what several requests will write, in the order that keeps two callers from waiting for each other.
+
+    Task instances that do not exist yet, and assets by name, are held when they are reached.
+    """
+    if not tx.is_shared:
+        return
+    written = {request.target for request in requests if hasattr(request, "apply_now")}
+    if isinstance(caller, TryCaller):
+        at_once = {request.target for request in requests if getattr(request, "apply_now", False)}
+        tx.hold_assets(sorted(target for target in at_once if isinstance(target, int)))
+        return
+    tasks = [target for target in written if isinstance(target, TaskAddress)]
+    found = [tries.number_of(tx, task) for task in tasks]
+    instances = sorted(instance_id for instance_id in found if instance_id is not None)
+    for instance_id in instances:
+        tx.hold_instance(instance_id)
+    for instance_id in instances:
+        tx.hold_try(instance_id, tries.current_number(tx, instance_id))
+    named = [
+        assets.find_active(tx, target, held=False) for target in written if isinstance(target, AssetAddress)
+    ]
+    ids = {asset.asset_id for asset in named if asset is not None}
+    tx.hold_assets(sorted(ids | {target for target in written if isinstance(target, int)}))

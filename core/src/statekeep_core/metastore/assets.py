@@ -50,20 +50,24 @@ def _record(row: Row) -> AssetRecord:
 
 
 # --- finding ---------------------------------------------------------------------------------------------
+# What is returned is held in a transaction that writes: nobody else writes it, or takes it out of use.
 
 
 def by_id(tx: Transaction, asset_id: int) -> AssetRecord | None:
     """Return an asset, active or not."""
-    row = tx.row(_SELECT + " WHERE asset_id = ?", (asset_id,))
+    row = tx.row(f"{_SELECT} WHERE asset_id = ?{tx.held}", (asset_id,))
     return None if row is None else _record(row)
 
 
-def find_active(tx: Transaction, address: AssetAddress) -> AssetRecord | None:
+def find_active(tx: Transaction, address: AssetAddress, *, held: bool = True) -> AssetRecord | None:
     """Return the active asset that the address names, or None.
 
     Raises :class:`InvalidRequestError` when the name and the uri belong to different assets.
     """
-    found = [_record(row) for field, text in _given(address) for row in tx.rows(_ACTIVE_BY[field], (text,))]
+    lock = tx.held if held else ""
+    found = [
+        _record(row) for field, text in _given(address) for row in tx.rows(_ACTIVE_BY[field] + lock, (text,))
+    ]
     if not found:
         return None
     asset = found[0]
@@ -75,7 +79,7 @@ def find_active(tx: Transaction, address: AssetAddress) -> AssetRecord | None:
 def find_inactive(tx: Transaction, address: AssetAddress) -> AssetRecord | None:
     """Return the asset under the name or uri that was deactivated last and is not swept yet, or None."""
     for field, text in _given(address):
-        row = tx.row(_INACTIVE_BY[field], (text,))
+        row = tx.row(_INACTIVE_BY[field] + tx.held, (text,))
         if row is not None:
             return _record(row)
     return None
@@ -114,9 +118,12 @@ def declare(tx: Transaction, address: AssetAddress, *, new_asset: bool) -> Asset
     :class:`AssetInactiveError` when one of them is an inactive asset's, unless ``new_asset``.
     """
     check_asset(name=address.name, uri=address.uri)
-    asset = find_active(tx, address)
+    asset = find_active(tx, address, held=False)
     if asset is not None and address.name in (None, asset.name) and address.uri in (None, asset.uri):
         return asset
+    tx.hold_asset_names()
+    if tx.is_shared:
+        asset = find_active(tx, address, held=False)
     inactive = None if new_asset else _inactive_claim(tx, address, asset)
     if inactive is not None:
         raise AssetInactiveError(asset=inactive.label)

@@ -31,6 +31,8 @@ class Transaction(ABC):
     # A list that is one parameter, as a table ``listed`` with a column ``value``.
     texts: ClassVar[str]
     integers: ClassVar[str]
+    # Whether other transactions may write while this one does.
+    is_shared: ClassVar[bool] = False
     # At the end of a query on one table: its rows are this transaction's until it ends, those that another
     # one holds are waited for, or passed over.
     held: str = ""
@@ -91,7 +93,10 @@ class Transaction(ABC):
         """Wait for a try: nobody ends, supersedes or writes for it until this transaction ends."""
 
     def hold_asset_names(self) -> None:  # noqa: B027
-        """Wait for the right to say which assets there are, and which of them are active."""
+        """Wait for the right to say which assets there are, and which of them are active.
+
+        What was looked up before may have changed by then, if the transaction is shared.
+        """
 
     def hold_assets(self, asset_ids: Sequence[int]) -> None:  # noqa: B027
         """Wait for assets, for the one with the smallest id first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from statekeep_core._shared.state.identity import ti_id_of
 from statekeep_core._shared.state.messages import TaskAddress
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class TryRecord(NamedTuple):
 
 _INSTANCE = (
     "SELECT instance_id, ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at, succeeded_at"
-    " FROM task_instances WHERE dag_id = ? AND run_id = ? AND task_id = ?"
+    " FROM task_instances WHERE "
 )
+_MAPPED = "dag_id = ? AND run_id = ? AND task_id = ? ORDER BY instance_id"
 
 
 def _instance(row: Row) -> InstanceRecord:
@@ -52,25 +54,42 @@ def _instance(row: Row) -> InstanceRecord:
 
 
 def find_instance(tx: Transaction, task: TaskAddress) -> InstanceRecord | None:
-    """Return the task instance with these four names, or None when nothing was written or run for it."""
-    row = tx.row(_INSTANCE + " AND map_index = ?", task)
+    """Return the task instance with these four names, or None when nothing was written or run for it.
+
+    In a transaction that writes, nobody else changes it any more.
+    """
+    row = tx.row(f"{_INSTANCE}ti_id = ?{tx.held}", (ti_id_of(*task),))
     return None if row is None else _instance(row)
 
 
+def number_of(tx: Transaction, task: TaskAddress) -> int | None:
+    """Return the id of the task instance, which is not held, or None."""
+    row = tx.row("SELECT instance_id FROM task_instances WHERE ti_id = ?", (ti_id_of(*task),))
+    return None if row is None else int(row[0])
+
+
+def current_number(tx: Transaction, instance_id: int) -> int:
+    """Return the number of the instance's current try; 0 when none has started."""
+    [(number,)] = tx.rows("SELECT current_try FROM task_instances WHERE instance_id = ?", (instance_id,))
+    return int(number)
+
+
 def find_mapped(tx: Transaction, task: TaskAddress) -> list[InstanceRecord]:
-    """Return every instance that differs from ``task`` in its map index at most."""
-    return [_instance(row) for row in tx.rows(_INSTANCE, task[:3])]
+    """Return every instance that differs from ``task`` in its map index at most; held, like one."""
+    return [_instance(row) for row in tx.rows(f"{_INSTANCE}{_MAPPED}{tx.held}", task[:3])]
 
 
-def create_instance(tx: Transaction, task: TaskAddress, ti_id: str) -> InstanceRecord:
-    """Add a task instance that has no try yet."""
-    [(instance_id,)] = tx.rows(
+def create_instance(tx: Transaction, task: TaskAddress) -> InstanceRecord:
+    """Add a task instance that has no try yet; if another transaction has just done so, return that."""
+    ti_id = ti_id_of(*task)
+    [row] = tx.rows(
         "INSERT INTO task_instances"
         " (ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?) RETURNING instance_id",
+        " VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT (ti_id) DO UPDATE SET ti_id = excluded.ti_id"
+        " RETURNING instance_id, current_try, last_active_at, succeeded_at",
         (ti_id, *task, tx.now.wall_us),
     )
-    return InstanceRecord(instance_id, ti_id, task, 0, tx.now.wall_us, None)
+    return InstanceRecord(row[0], ti_id, task, *row[1:])
 
 
 def find(tx: Transaction, instance_id: int, try_number: int) -> TryRecord | None:
