@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -53,31 +55,42 @@ def main(subject: Subject) -> None:
 
 
 def _times(subject: Subject, sizes: list[tuple[str, int, int]]) -> dict[str, list[float]]:
-    """Every way does the same in turn, value by value."""
+    """Of every way in turn, the sets of a size, then the gets; whoever runs this repeats it in rounds."""
     _warm_up(subject)
     figures: dict[str, list[float]] = {}
     for size, size_bytes, times in sizes:
         value = hexadecimal_text(size_bytes)
-        for number in range(times):
-            for way in subject.ways:
-                put_ms, take_ms = _there_and_back(way, f"{size}-{number}", value)
-                figures.setdefault(f"{size}|set|{way.name}", []).append(put_ms)
-                figures.setdefault(f"{size}|get|{way.name}", []).append(take_ms)
+        for way in subject.ways:
+            put_ms, take_ms = _there_and_back(way, size, value, times)
+            figures[f"{size}|set|{way.name}"] = put_ms
+            figures[f"{size}|get|{way.name}"] = take_ms
     return figures
 
 
-def _there_and_back(way: Way, key: str, value: str) -> tuple[float, float]:
+def _there_and_back(way: Way, name: str, value: str, times: int) -> tuple[list[float], list[float]]:
+    """Put a value under so many keys, then take it from each; return the milliseconds of both."""
     prepared = way.prepared(value)
-    began = time.perf_counter()
-    where = way.put(key, prepared)
-    put_ms = (time.perf_counter() - began) * 1000
+    put_ms, wheres = _each_timed([partial(way.put, f"{name}-{number}", prepared) for number in range(times)])
     del prepared
-    began = time.perf_counter()
-    taken = way.take(where)
-    take_ms = (time.perf_counter() - began) * 1000
+    take_ms, [*_, taken] = _each_timed([partial(way.take, where) for where in wheres], keep=1)
     if value[-100:] not in taken[-102:]:  # of JSON text, the quotes come along
         raise SystemExit(f"{way.name} did not give back what it was given")
     return put_ms, take_ms
+
+
+def _each_timed(
+    calls: Sequence[Callable[[], Any]], keep: int | None = None
+) -> tuple[list[float], Sequence[Any]]:
+    """Return the milliseconds of each call, and what the calls returned, or the last few of them."""
+    milliseconds: list[float] = []
+    returned: deque[Any] = deque(maxlen=keep)
+    for call in calls:
+        began = time.perf_counter()
+        got = call()
+        milliseconds.append((time.perf_counter() - began) * 1000)
+        returned.append(got)
+        del got
+    return milliseconds, returned
 
 
 def _peak(subject: Subject, operation: str, size_bytes: int, where: Any) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def _many(subject: Subject, count: int, size_bytes: int) -> dict[str, list[float
     """Sets one by one, sets at once, and a clear of all; of sets at once, what each took of the whole."""
     _warm_up(subject)
     value = hexadecimal_text(size_bytes)
-    one_by_one = [_there_and_back(subject.ways[-1], f"one-{n}", value)[0] for n in range(_ONE_BY_ONE)]
+    one_by_one, _ = _there_and_back(subject.ways[-1], "one", value, _ONE_BY_ONE)
     began = time.perf_counter()
     subject.put_at_once([f"many-{number}" for number in range(count)], value)
     at_once_ms = (time.perf_counter() - began) * 1000
@@ -108,5 +121,4 @@ def _many(subject: Subject, count: int, size_bytes: int) -> dict[str, list[float
 
 def _warm_up(subject: Subject) -> None:
     for way in subject.ways:
-        for number in range(3):
-            _there_and_back(way, f"warm-up-{number}", hexadecimal_text(1_000))
+        _there_and_back(way, "warm-up", hexadecimal_text(1_000), times=3)
