@@ -14,7 +14,7 @@ from statekeep_core._shared.state.errors import (
 )
 from statekeep_core._shared.state.json_form import JsonForm
 
-from . import responses
+from . import openapi, responses
 from .bodies import Bodies, ClientGoneError
 from .endpoints import ENDPOINTS
 from .health import Health
@@ -49,6 +49,7 @@ class Application:
         self._access = access
         self._bodies = bodies or Bodies()
         self._form = JsonForm()
+        self._document: Response | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -126,6 +127,9 @@ class Application:
             problem = await self.health.problem()
             document = {"status": "ready"} if problem is None else {"status": "unready", "problem": problem}
             return responses.of_document(document, 200 if problem is None else 503)
+        if path == openapi.PATH and is_get:
+            self._document = self._document or responses.of_document(openapi.document())
+            return self._document
         if endpoint is None and not path.startswith("/health/"):
             raise NotFoundError(what="this path")
         allowed = b"POST" if endpoint is not None else b"GET, HEAD"

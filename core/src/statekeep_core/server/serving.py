@@ -17,6 +17,7 @@ from statekeep_core._shared.state.errors import StoreUnusableError
 from .access import Access, prepare
 from .app import Application
 from .bodies import Bodies
+from .connections import BoundedProtocol
 from .engine import SqliteEngine
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _stopping(server: _Server, application: Application) -> Iterator[None]:
 def _configuration(application: Application, options: Server) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -1,0 +1,124 @@
+"""JSON Schemas (2020-12) of the messages, made from their annotations."""
+
+from __future__ import annotations
+
+import types
+from inspect import cleandoc
+from types import MappingProxyType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from statekeep_core._shared.state.json_form import BASE64_FIELDS
+from statekeep_core._shared.state.rules import MAX_KEY_CHARACTERS, MAX_SCOPE_FIELD_CHARACTERS
+
+Schema = dict[str, Any]
+
+_LARGEST = 2**63 - 1
+_NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+_NAME: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_SCOPE_FIELD_CHARACTERS,
+    "pattern": _NO_CONTROL_CHARACTERS,
+}
+_KEY: Schema = _NAME | {"maxLength": MAX_KEY_CHARACTERS}
+# What an annotation does not say. By message and field, or by field alone.
+_NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
+    {
+        "dag_id": _NAME,
+        "run_id": _NAME,
+        "task_id": _NAME,
+        "Get.key": _KEY,
+        "Set.key": _KEY,
+        "Delete.key": _KEY,
+        "Increment.key": _KEY,
+        "SetMax.key": _KEY,
+        "Rewind.key": _KEY,
+        "retention": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "description": "seconds"},
+                {"const": "never"},
+                {"type": "null", "description": "the store's default"},
+            ]
+        },
+        "lease_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+        "facts": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        },
+    }
+)
+_PLAIN: MappingProxyType[type, Schema] = MappingProxyType(
+    {
+        str: {"type": "string"},
+        bool: {"type": "boolean"},
+        float: {"type": "number"},
+        int: {"type": "integer", "minimum": -_LARGEST - 1, "maximum": _LARGEST},
+        type(None): {"type": "null"},
+    }
+)
+_VALUE: Schema = {"description": "any JSON value but null, kept byte for byte; null: none is held here"}
+_DIGEST: Schema = {"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]{43}=$"}
+
+
+def schema_of(message: type[Any], *, is_request: bool) -> Schema:
+    """Return a message's schema. A request's says its kind by its path; a reply may grow fields."""
+    hints = get_type_hints(message)
+    properties = {name: _field(message, name, hints[name]) for name in message._fields}
+    required = [name for name in message._fields if name not in message._field_defaults]
+    properties["kind"] = {"const": message.__name__}
+    schema: Schema = {
+        "type": "object",
+        "description": cleandoc(message.__doc__ or ""),
+        "properties": properties,
+        "required": required if is_request else ["kind", *required],
+    }
+    if is_request or not required:
+        schema["additionalProperties"] = not is_request
+    return schema
+
+
+def messages_in(message: type[Any]) -> set[type[Any]]:
+    """Return the messages that stand inside a message, at any depth."""
+    hints = get_type_hints(message)
+    found: set[type[Any]] = set()
+    for name in message._fields:
+        found |= _messages(hints[name])
+    return found.union(*(messages_in(each) for each in found))
+
+
+def reference_to(message: type[Any]) -> Schema:
+    """Return what stands for a message's schema in another."""
+    return {"$ref": f"#/components/schemas/{message.__name__}"}
+
+
+def _field(message: type[Any], name: str, hint: Any) -> Schema:
+    narrower = _NARROWER.get(f"{message.__name__}.{name}") or _NARROWER.get(name)
+    schema = narrower if narrower is not None and hint is not type(None) else _of_hint(name, hint)
+    if narrower is not None and type(None) in get_args(hint) and name != "retention":
+        schema = {"anyOf": [narrower, _PLAIN[type(None)]]}
+    if name in message._field_defaults and _is_plain(message._field_defaults[name]):
+        schema = schema | {"default": message._field_defaults[name]}
+    return schema
+
+
+def _of_hint(name: str, hint: Any) -> Schema:
+    if get_origin(hint) is tuple:
+        items = _of_hint(name, get_args(hint)[0])
+        # Alone, a request says its kind by its path; among others, by its field.
+        return {"type": "array", "items": items | {"required": ["kind"]} if name == "operations" else items}
+    if get_origin(hint) in (Union, types.UnionType):
+        options = [_of_hint(name, option) for option in get_args(hint)]
+        return _VALUE if _VALUE in options else {"anyOf": options}
+    if hint is bytes:
+        return _DIGEST if name in BASE64_FIELDS else _VALUE
+    return dict(_PLAIN[hint]) if hint in _PLAIN else reference_to(hint)
+
+
+def _messages(hint: Any) -> set[type[Any]]:
+    if isinstance(hint, type) and hasattr(hint, "_fields"):
+        return {hint}
+    return set().union(*(_messages(argument) for argument in get_args(hint)))
+
+
+def _is_plain(default: Any) -> bool:
+    return isinstance(default, str | int | float | bool)
