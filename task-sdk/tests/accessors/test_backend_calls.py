@@ -109,3 +109,11 @@ def test_objects_are_deleted_in_one_call_where_the_backend_can_do_that() -> None
             step.blocking()
         assert len(steps) == (1 if isinstance(backend, Bulk) else 2)
         assert [line.removeprefix("delete ") for line in backend.story] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("backend", "must_end"), [(Plain(), True), (Immutable(), False)])
+def test_only_what_overwrites_in_place_must_end_before_its_caller_goes_on(
+    backend: Any, must_end: bool
+) -> None:
+    assert backend_calls.serialize(backend, TASK, "1", "k").must_end is must_end
+    assert [step.must_end for step in backend_calls.delete(backend, [(SCOPE, "k")])] == [must_end]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -114,6 +115,45 @@ def test_whatever_a_backend_raises_is_thrown_into_the_flow(drive: Drive, error: 
             return met
 
     assert drive(flow(), Answers()) is error
+
+
+def test_the_end_of_an_iterator_that_a_backend_lets_out_keeps_nobody_waiting(drive: Drive) -> None:
+    empty: Iterator[str] = iter(())
+
+    def flow() -> Flow[Any]:
+        yield BackendCall(lambda: next(empty))
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        drive(flow(), Answers())
+
+
+@pytest.mark.parametrize("must_end", [True, False])
+def test_who_is_cancelled_waits_for_a_twin_that_must_end(must_end: bool) -> None:
+    async def main() -> list[str]:
+        story: list[str] = []
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def write() -> None:
+            has_begun.set()
+            may_end.wait(30)
+            story.append("written")
+
+        def flow() -> Flow[Any]:
+            yield BackendCall(write, lambda: asyncio.to_thread(write), must_end)
+
+        caller = asyncio.ensure_future(arun(flow(), Answers()))
+        await asyncio.to_thread(has_begun.wait, 30)
+        caller.cancel()
+        for _ in range(10):  # turns of the loop, of which a cancellation takes a few
+            await asyncio.sleep(0)
+        assert caller.done() is not must_end
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        return story
+
+    story = asyncio.run(main())
+    assert not must_end or story == ["written"]
 
 
 def test_an_error_of_another_copy_arrives_as_this_copys_own(drive: Drive) -> None:

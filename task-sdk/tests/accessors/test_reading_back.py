@@ -219,10 +219,11 @@ def test_bytes_that_are_not_those_that_were_written_are_corrupt(drive: Drive, fo
     assert raised.value.facts["reference"] == f"x/k~{'a' * 26}"
 
 
-def test_a_plain_backends_text_that_is_no_unicode_is_corrupt(drive: Drive) -> None:
+@pytest.mark.parametrize("found", ["\ud800", "", "null", " null\n"])
+def test_a_plain_backends_text_that_cannot_have_been_written_is_corrupt(drive: Drive, found: str) -> None:
     backend = Plain()
     named = entry(external(backend))
-    backend.objects["x/k"] = "\ud800"
+    backend.objects["x/k"] = found
     with pytest.raises(ReferenceCorruptError):
         drive(offloading(backend).perform(m.Get("k")), Answers([], named, named))
 

@@ -55,6 +55,9 @@ def call(backend: Any, name: str, /, *arguments: Any, **told: Any) -> BackendCal
     return BackendCall(
         partial(getattr(backend, name), *arguments, **told),
         None if twin is None else partial(twin, *arguments, **told),
+        # The twin may run a thread, which goes on when it is cancelled, and in place it would undo what its
+        # caller writes next.
+        must_end=not backend.immutable_refs,
     )
 
 

@@ -72,7 +72,7 @@ def _answer(step: Step, transport: Transport) -> Any:
     if isinstance(step, Ask):
         return transport.call(step.request, step.request_id)
     if isinstance(step, BackendCall):
-        return step.blocking()
+        return _blocking(step)
     if isinstance(step, Together):
         return _together(step.flows, transport)
     return time.sleep(step.seconds)
@@ -91,14 +91,23 @@ async def _aanswer(step: Step, transport: Transport) -> Any:
 
 
 async def _called(step: BackendCall) -> Any:
-    if step.asynchronous is not None:
+    if step.asynchronous is not None and not step.must_end:
         return await step.asynchronous()
     import asyncio
 
     from ..channel.cancelled_calls import outcome
 
     # A thread cannot be stopped: a caller who went on before it has ended could be overtaken by it.
-    return await outcome(asyncio.ensure_future(asyncio.to_thread(step.blocking)), take_back=lambda: False)
+    coming = asyncio.to_thread(_blocking, step) if step.asynchronous is None else step.asynchronous()
+    return await outcome(asyncio.ensure_future(coming), take_back=lambda: False)
+
+
+def _blocking(step: BackendCall) -> Any:
+    try:
+        return step.blocking()
+    # Neither a future nor a generator can hand it on: whoever awaits the one would wait for ever.
+    except StopIteration as error:
+        raise RuntimeError("a backend raised StopIteration") from error
 
 
 def _together(flows: Sequence[Flow[Any]], transport: Transport) -> list[Any]:

@@ -43,10 +43,12 @@ class BackendCall(NamedTuple):
     """Wanted: what a method of a worker-side backend returns; whatever it raises is thrown into the flow.
 
     An event loop awaits ``asynchronous()``, or runs ``blocking()`` in a thread where there is no such twin.
+    With ``must_end``, a caller who is cancelled is so when the call has ended.
     """
 
     blocking: Callable[[], Any]
     asynchronous: Callable[[], Awaitable[Any]] | None = None
+    must_end: bool = False
 
 
 class Together(NamedTuple):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # An object is kept for minutes after its record was overwritten, so losing one race is rare, and two rarer.
 _MOST_READINGS = 10
 _HISTORY_ROWS = 1_000
+# What a plain backend may make of an object that is gone. Nobody can have written it, and None is no default.
+_NO_VALUE = b"null"
 
 
 class ReadingBack:
@@ -111,8 +113,8 @@ class ReadingBack:
         value, digest = yield from backend_calls.computed(partial(_encoded, text), len(text))
         if external.digest is not None and not (yield from _is_recorded(backend, external, digest)):
             raise ReferenceCorruptError(**facts, problem="its digest is another")
-        if not value:
-            raise ReferenceCorruptError(**facts, problem="it is empty or no Unicode")
+        if not value or value.strip() == _NO_VALUE:
+            raise ReferenceCorruptError(**facts, problem="it is empty, null or no Unicode")
         return value
 
 
