@@ -40,6 +40,7 @@ def run_course(place: ExternalPlace, seed: int, jobs: int = JOBS_PER_COURSE) -> 
             place.snapshot()
     place.end_job(drawing.randrange(2**32))
     place.check()
+    place.check_retention()
 
 
 def _run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:

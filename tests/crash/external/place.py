@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from statekeep import TaskScope
+from statekeep._shared.state import messages as m
 from statekeep.sweeping.expiry import expire
 
 from tests.crash.external.job import BRIEF_KEYS, Work
 from tests.crash.external.judging import judge_all
 from tests.crash.external.objects import TEMPORARY, Evidence, gather, paths_in_folder, wrong_objects
 from tests.crash.external.operate import OperatorPlan
-from tests.crash.external.reading import TASK_ADDRESS, Reader, observe
+from tests.crash.external.reading import ASSET_ADDRESS, TASK_ADDRESS, Reader, observe
 from tests.crash.external.supervise import Plan
 from tests.crash.external.sweep import SweepPlan, sweep
 from tests.crash.external.values import text_of
@@ -34,6 +35,8 @@ KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 # What comes back after a kill is due for disposal by then, and what is leased, too.
 _STEP_SECONDS = 360.0
 _DAY_SECONDS = 86_400.0
+# Longer than task state is kept after a success, and an asset after its deactivation.
+_RETENTION_DAYS = 40
 _LOOK_SECONDS = 0.005
 _BACKEND = "tests.crash.external.killing_store.KillingObjectStore"
 
@@ -202,22 +205,37 @@ class ExternalPlace(Workplace):
 
     def check(self) -> None:
         """Sweep once, later, and judge: what is left is what the records name, and no promise was broken."""
-        self.ahead_seconds += 2 * _DAY_SECONDS
+        self._sweep_after(2 * _DAY_SECONDS)
         with self.reader() as reader:
-            expire(reader.transport.call)  # objects of what expired may be deleted 5 minutes after this
-        self.ahead_seconds += _STEP_SECONDS
-        for path in self._temporary_files():  # their age goes by the disk's clock
-            os.utime(path, times=(0, 0))
-        self.sweep_here()
-        with self.reader() as reader:
-            wrong = wrong_objects(self.evidence(reader))
             brief = [entry.key for entry in reader.entries(TASK_ADDRESS) if entry.key in BRIEF_KEYS]
-        assert wrong == [], wrong
         assert brief == [], brief
         self.snapshot()
         violations = judge_all(self.ledger.read())
         assert violations == [], violations
         assert self._temporary_files() == []
+
+    def check_retention(self) -> None:
+        """Let the task's state expire and the asset be swept; no object outlives the last record of it."""
+        with self.reader() as reader:
+            reader.transport.call(m.Deactivate(ASSET_ADDRESS), "deactivate")
+        self._sweep_after(_RETENTION_DAYS * _DAY_SECONDS)
+        with self.reader() as reader:
+            assert reader.entries(TASK_ADDRESS) == []
+            named = [path for path in self.evidence(reader).named if "/task/" in path]
+        assert named == [], named
+
+    def _sweep_after(self, seconds: float) -> None:
+        """Have the store remove what has expired, then sweep once; see that just what is named is there."""
+        self.ahead_seconds += seconds
+        with self.reader() as reader:
+            expire(reader.transport.call)
+        self.ahead_seconds += _STEP_SECONDS  # an object may be deleted 5 minutes after its last record went
+        for path in self._temporary_files():  # their age goes by the disk's clock
+            os.utime(path, times=(0, 0))
+        self.sweep_here()
+        with self.reader() as reader:
+            wrong = wrong_objects(self.evidence(reader))
+        assert wrong == [], wrong
 
     def sweep_here(self) -> None:
         """Sweep in this process, undisturbed."""

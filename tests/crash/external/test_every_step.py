@@ -65,9 +65,9 @@ def fill(place: ExternalPlace) -> None:
 
 # How many kills of the short form, and whom; a process that is alone is its own victim.
 _COURSES: dict[Course, tuple[int, Sequence[str]]] = {
-    in_the_supervisor: (16, ("supervisor", "task", "both", "all")),
-    in_the_task: (10, ("task", "supervisor", "both")),
-    in_a_sweep: (7, ("supervisor",)),
+    in_the_supervisor: (10, ("supervisor", "task", "both", "all")),
+    in_the_task: (7, ("task", "supervisor", "both")),
+    in_a_sweep: (4, ("supervisor",)),
     in_a_rewind: (3, ("supervisor",)),
 }
 
