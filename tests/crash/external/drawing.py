@@ -6,7 +6,7 @@ import random
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
-from tests.crash.external.job import TASK_STEPS
+from tests.crash.external.job import SIZES_IN_PARTS_BYTES, TASK_STEPS
 from tests.crash.external.killing_store import DELETING_STEPS, FOLDER_STEPS, LISTING_STEPS, WRITING_STEPS
 from tests.crash.external.operate import OPERATOR_STEPS
 from tests.crash.external.sweep import REQUEST_STEPS
@@ -49,6 +49,8 @@ def _run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:
         work = place.work(drawing.randrange(2**32), drawing.randint(2, 12))._replace(
             exit_status=drawing.choice((0, 0, 0, 3)), is_async=drawing.random() < 0.25
         )
+        if not place.medium.folder and drawing.random() < 0.2:
+            work = work._replace(sizes_bytes=SIZES_IN_PARTS_BYTES)
         if drawing.random() < 0.3:
             sweep_kill = _perhaps(drawing, _drawn_sweep_kill(drawing))
             work = stack.enter_context(place.swept_meanwhile(work, sweep_kill, _drawn_ahead(drawing)))

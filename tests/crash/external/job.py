@@ -32,6 +32,8 @@ _STAGED_KEYS = ("s", "s~1", "S")
 _AT_ONCE_KEYS = ("now", "now 2")
 # Some stay inline, most are offloaded, and few take several pieces.
 _SIZES_BYTES = (50, 50, 400, 3_000, 3_000, 20_000, 90_000, 90_000, 400_000)
+# In a bucket, some of which are uploaded in parts.
+SIZES_IN_PARTS_BYTES = (50, 3_000, 9_000_000)
 
 
 # How often each operation is drawn.

@@ -25,6 +25,7 @@ def in_bucket(server: S3Server, prefix: str) -> Medium:
         paths,
         endpoint=str(server.options()["endpoint"]),
         region="us-east-1",
+        part_bytes=str(5 << 20),
         access_key_id=WORKER["access_key_id"],
         secret_access_key=WORKER["secret_access_key"],
     )
