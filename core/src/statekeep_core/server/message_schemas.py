@@ -8,7 +8,13 @@ from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from statekeep_core._shared.state.json_form import BASE64_FIELDS
-from statekeep_core._shared.state.rules import MAX_KEY_CHARACTERS, MAX_SCOPE_FIELD_CHARACTERS
+from statekeep_core._shared.state.retention import MAX_RETENTION_SECONDS, MIN_RETENTION_SECONDS
+from statekeep_core._shared.state.rules import (
+    MAX_ASSET_FIELD_CHARACTERS,
+    MAX_KEY_CHARACTERS,
+    MAX_MAP_INDEX,
+    MAX_SCOPE_FIELD_CHARACTERS,
+)
 
 Schema = dict[str, Any]
 
@@ -21,12 +27,21 @@ _NAME: Schema = {
     "pattern": _NO_CONTROL_CHARACTERS,
 }
 _KEY: Schema = _NAME | {"maxLength": MAX_KEY_CHARACTERS}
+_ASSET_NAME: Schema = _NAME | {"maxLength": MAX_ASSET_FIELD_CHARACTERS}
+_NULL: Schema = {"type": "null"}
+_NOT_NULL: Schema = {"not": _NULL, "description": "any JSON value but null, kept byte for byte"}
 # What an annotation does not say. By message and field, or by field alone.
 _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
     {
-        "dag_id": _NAME,
-        "run_id": _NAME,
-        "task_id": _NAME,
+        "TaskAddress.dag_id": _NAME,
+        "TaskAddress.run_id": _NAME,
+        "TaskAddress.task_id": _NAME,
+        "map_index": {"type": "integer", "minimum": -1, "maximum": MAX_MAP_INDEX},
+        "AssetAddress.name": _ASSET_NAME,
+        "AssetAddress.uri": _ASSET_NAME,
+        "limit": {"type": "integer", "minimum": 1, "maximum": _LARGEST},
+        "Increment.by": _NOT_NULL,
+        "SetMax.value": _NOT_NULL,
         "Get.key": _KEY,
         "Set.key": _KEY,
         "Delete.key": _KEY,
@@ -35,9 +50,14 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
         "Rewind.key": _KEY,
         "retention": {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "description": "seconds"},
+                {
+                    "type": "number",
+                    "minimum": MIN_RETENTION_SECONDS,
+                    "maximum": MAX_RETENTION_SECONDS,
+                    "description": "seconds",
+                },
                 {"const": "never"},
-                {"type": "null", "description": "the store's default"},
+                _NULL | {"description": "the store's default"},
             ]
         },
         "lease_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
@@ -53,7 +73,23 @@ _PLAIN: MappingProxyType[type, Schema] = MappingProxyType(
         bool: {"type": "boolean"},
         float: {"type": "number"},
         int: {"type": "integer", "minimum": -_LARGEST - 1, "maximum": _LARGEST},
-        type(None): {"type": "null"},
+        type(None): _NULL,
+    }
+)
+# What several fields must be together.
+_TOGETHER: MappingProxyType[str, Schema] = MappingProxyType(
+    {
+        "AssetAddress": {
+            "anyOf": [
+                {"required": ["name"], "properties": {"name": {"type": "string"}}},
+                {"required": ["uri"], "properties": {"uri": {"type": "string"}}},
+            ]
+        },
+        "Set": {
+            "if": {"required": ["external"], "properties": {"external": {"type": "object"}}},
+            "then": {"properties": {"value": _NULL}},
+            "else": {"properties": {"value": {"not": _NULL}}},
+        },
     }
 )
 _VALUE: Schema = {"description": "any JSON value but null, kept byte for byte; null: none is held here"}
@@ -72,9 +108,9 @@ def schema_of(message: type[Any], *, is_request: bool) -> Schema:
         "properties": properties,
         "required": required if is_request else ["kind", *required],
     }
-    if is_request or not required:
-        schema["additionalProperties"] = not is_request
-    return schema
+    if is_request:
+        schema["additionalProperties"] = False
+    return schema | _TOGETHER.get(message.__name__, {})
 
 
 def messages_in(message: type[Any]) -> set[type[Any]]:
@@ -95,7 +131,7 @@ def _field(message: type[Any], name: str, hint: Any) -> Schema:
     narrower = _NARROWER.get(f"{message.__name__}.{name}") or _NARROWER.get(name)
     schema = narrower if narrower is not None and hint is not type(None) else _of_hint(name, hint)
     if narrower is not None and type(None) in get_args(hint) and name != "retention":
-        schema = {"anyOf": [narrower, _PLAIN[type(None)]]}
+        schema = {"anyOf": [narrower, _NULL]}
     if name in message._field_defaults and _is_plain(message._field_defaults[name]):
         schema = schema | {"default": message._field_defaults[name]}
     return schema

@@ -53,7 +53,8 @@ def _operation(endpoint: Endpoint) -> Schema:
         "summary": endpoint.kind,
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
-            "required": True,
+            # Nothing at all counts as an empty object.
+            "required": len(endpoint.request._fields) > len(endpoint.request._field_defaults),
             "content": {"application/json": {"schema": reference_to(endpoint.request)}},
         },
         "responses": {
