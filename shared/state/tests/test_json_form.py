@@ -65,7 +65,7 @@ def test_every_field_that_holds_bytes_or_messages_that_do_is_known_by_name() -> 
                 if name in cls._fields and any(_mentions(hint, holder) for holder in holders):
                     (lists if _mentions(hint, Ellipsis) else nested).add(name)
                     holders.add(cls)
-    assert list(found) == list[Any]((VALUE_FIELDS, BASE64_FIELDS, NESTED_FIELDS, LIST_FIELDS)
+    assert list(found) == list[Any]((VALUE_FIELDS, BASE64_FIELDS, NESTED_FIELDS, LIST_FIELDS))
 
 
 def test_a_value_crosses_byte_for_byte() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from statekeep_shared.state import messages as m
 from statekeep_shared.state.errors import ConflictError, InvalidRequestError
+from statekeep_shared.state.json_form import JsonForm
 from statekeep_shared.state.message import Message
 from statekeep_shared.state.wire import from_plain, raise_if_refused, refusal_of, to_plain
 
@@ -197,6 +198,12 @@ def test_a_fact_may_be_called_kind() -> None:
 def test_what_is_no_message_is_refused_in_words(plain: Any) -> None:
     with pytest.raises(InvalidRequestError, match="kind"):
         from_plain(plain)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_name)
+def test_a_message_crosses_as_json_and_back(row: Any) -> None:
+    form = JsonForm()
+    assert from_plain(form.decode(form.encode(to_plain(row)))) == row
 
 
 def test_a_refusal_that_is_not_the_first_answer_is_raised_as_one() -> None:

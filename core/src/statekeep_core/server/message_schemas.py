@@ -48,6 +48,11 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
         "Increment.key": _KEY,
         "SetMax.key": _KEY,
         "Rewind.key": _KEY,
+        "ListHistory.key": _KEY,
+        "ListEntries.after": _KEY,
+        "External.reference": {"type": "string", "minLength": 1, "maxLength": 4_096},
+        "External.backend_id": {"type": "string", "minLength": 1, "maxLength": 512},
+        "External.size_bytes": {"type": "integer", "minimum": 0, "maximum": _LARGEST},
         "retention": {
             "anyOf": [
                 {

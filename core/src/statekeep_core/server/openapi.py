@@ -54,8 +54,9 @@ def _operation(endpoint: Endpoint) -> Schema:
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
             # Nothing at all counts as an empty object.
-            "required": len(endpoint.request._fields) > len(endpoint.request._field_defaults),
-            "content": {"application/json": {"schema": reference_to(endpoint.request)}},
+            "required": len(endpoint.request._fields) > len(endpoint.request._field_defaults)
+            or "allOf" in _request(endpoint),
+            "content": {"application/json": {"schema": _request(endpoint)}},
         },
         "responses": {
             "200": {
@@ -67,6 +68,14 @@ def _operation(endpoint: Endpoint) -> Schema:
             **{status: {"$ref": "#/components/responses/Problem"} for status in _statuses()},
         },
     }
+
+
+def _request(endpoint: Endpoint) -> Schema:
+    if not endpoint.is_for_people or "target" not in endpoint.request._fields:
+        return reference_to(endpoint.request)
+    # Outside any try there is no task that goes without saying.
+    named = {"required": ["target"], "properties": {"target": {"not": {"type": "null"}}}}
+    return {"allOf": [reference_to(endpoint.request), named]}
 
 
 def _statuses() -> list[str]:
@@ -94,7 +103,7 @@ def _request_id() -> Schema:
         "required": False,
         "description": "Up to 64 ASCII characters that stand for this request over all its repetitions, so "
         "that it takes effect once. Without it, a repeated request is another one.",
-        "schema": {"type": "string", "maxLength": 64, "pattern": "^[!-~]*$"},
+        "schema": {"type": "string", "maxLength": 64, "pattern": "^[ -~]*$"},
     }
 
 

@@ -76,7 +76,8 @@ class JsonForm:
             else:
                 outgoing[name] = self._raw(value) if value else None
         for name in plain.keys() & LIST_FIELDS:
-            outgoing[name] = [self._outgoing(item) for item in plain[name]]
+            if isinstance(plain[name], list):  # one message has a number of this name
+                outgoing[name] = [self._outgoing(item) for item in plain[name]]
         return outgoing
 
     def _plain(self, fields: dict[str, Any]) -> Plain:
@@ -86,7 +87,7 @@ class JsonForm:
         if name in VALUE_FIELDS:
             value = bytes(raw)
             return b"" if value == _NULL else value
-        if name in LIST_FIELDS:
+        if name in LIST_FIELDS and memoryview(raw)[:1] == b"[":
             return [self._plain(item) for item in self._list(raw)]
         if name in NESTED_FIELDS:
             nested = self._nested(raw)
