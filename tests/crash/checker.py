@@ -17,6 +17,7 @@ from tests.crash.ledger import (
     Effect,
     Glimpse,
     LockTaken,
+    Read,
     Record,
     Refused,
     Seen,
@@ -68,6 +69,7 @@ class _Checker:
         # What each success applied, for glimpses: they come out of order.
         self._applied_by: dict[int, list[Effect]] = {}
         self._attempted_at_once: dict[str, set[Any]] = {}
+        self._brief_keys: set[str] = set()
 
     def take(self, record: Record) -> None:
         match record:
@@ -88,6 +90,8 @@ class _Checker:
                 self._take_snapshot(record)
             case Glimpse():
                 self._take_glimpse(record)
+            case Read():
+                self._take_read(record)
 
     def _take_seen(self, seen: Seen) -> None:
         if seen.try_number <= self._current_try:
@@ -108,6 +112,8 @@ class _Checker:
         for effect in attempt.effects:
             if effect.where == "asset":
                 self._attempted_at_once.setdefault(effect.key, set()).add(effect.value)
+            elif effect.where == "brief":
+                self._brief_keys.add(effect.key)
 
     def _take_acknowledged(self, told: Acknowledged) -> None:
         if told.try_number in self._attempted_late:
@@ -172,6 +178,16 @@ class _Checker:
         if applied != expected or is_foreign:
             shown = _brief(glimpse.asset)
             self._blame(4, f"{shown} shows while {succeeded} have succeeded, not {_brief(expected)}")
+
+    def _take_read(self, read: Read) -> None:
+        """Judge what the current try reads of its own task between its writes; others read at any moment."""
+        is_own = read.reader == f"try {self._current_try}" and read.where == "task"
+        if not is_own or read.key in self._brief_keys:
+            return
+        left = [state for state in self._possible if state.task.get(read.key) == read.value]
+        if not left:
+            self._blame(1, f"{read.reader} read {read.value} of {read.key!r}; possible: {self._shown()}")
+        self._possible = left or self._possible
 
     def _may_take_effect(self, effects: list[Effect]) -> None:
         before = _distinct(state._replace(has_taken_effect=False) for state in self._possible)

@@ -91,7 +91,8 @@ class Glimpse(NamedTuple):
 class Read(NamedTuple):
     """An entry, or a row of its history, as a reader got it at any moment.
 
-    ``where``: "task" or "asset". ``version`` is None of what the reading try had staged.
+    ``where``: "task" or "asset". ``version`` is None of what the reading try had staged, and of nothing:
+    ``value`` is None, too, when there was no entry.
     """
 
     reader: str

@@ -6,6 +6,7 @@ import random
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
+from tests.crash.external.final_check import check, check_retention, end_job
 from tests.crash.external.job import SIZES_IN_PARTS_BYTES, TASK_STEPS
 from tests.crash.external.killing_store import DELETING_STEPS, FOLDER_STEPS, LISTING_STEPS, WRITING_STEPS
 from tests.crash.external.operate import OPERATOR_STEPS
@@ -38,9 +39,9 @@ def run_course(place: ExternalPlace, seed: int, jobs: int = JOBS_PER_COURSE) -> 
         if drawing.random() < 0.3:
             place.run_sweep(_perhaps(drawing, _drawn_sweep_kill(drawing)), _drawn_ahead(drawing))
             place.snapshot()
-    place.end_job(drawing.randrange(2**32))
-    place.check()
-    place.check_retention()
+    end_job(place, drawing.randrange(2**32))
+    check(place)
+    check_retention(place)
 
 
 def _run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:

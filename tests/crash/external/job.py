@@ -205,7 +205,10 @@ class _Job:
     def _read(self) -> None:
         key = self._drawing.choice((*_TEXT_KEYS, *BRIEF_KEYS))
         entry = self._call(self._task, "entry", key)
-        self._note_reads("task", [] if entry is None else [entry])
+        if entry is None:
+            self._ledger.append(Read(f"try {self.try_number}", "task", key, None, None))
+        else:
+            self._note_reads("task", [entry])
 
     # --- asset state -------------------------------------------------------------------------------------
 

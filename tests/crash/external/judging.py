@@ -29,6 +29,8 @@ def _wrong_reads(records: list[Record]) -> list[Violation]:
         if not isinstance(record, Read):
             continue
         shown = f"{record.reader} read {record.value!r} of {record.where} {record.key!r} at {record.version}"
+        if record.value is None and record.version is None:
+            continue  # there was no entry
         if not isinstance(record.value, int):
             wrong.append(Violation(5, shown))
         elif record.value not in attempted.get(record.key, ()) and record.key not in _RECKONED:

@@ -12,31 +12,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from statekeep import TaskScope
-from statekeep._shared.state import messages as m
-from statekeep.sweeping.expiry import expire
-
-from tests.crash.external.job import BRIEF_KEYS, Work
-from tests.crash.external.judging import judge_all
-from tests.crash.external.objects import TEMPORARY, Evidence, gather, paths_in_folder, wrong_objects
+from tests.crash.external.job import Work
+from tests.crash.external.objects import Evidence, gather, paths_in_folder, wrong_objects
 from tests.crash.external.operate import OperatorPlan
-from tests.crash.external.reading import ASSET_ADDRESS, TASK_ADDRESS, Reader, observe
+from tests.crash.external.reading import Reader, observe
 from tests.crash.external.supervise import Plan
-from tests.crash.external.sweep import SweepPlan, sweep
-from tests.crash.external.values import text_of
+from tests.crash.external.sweep import SweepPlan
 from tests.crash.ledger import Ledger, Snapshot
-from tests.crash.steps import Kill, Killer, kill_victim
-from tests.crash.supervise import TASK
+from tests.crash.steps import Kill, kill_victim
 from tests.crash.workplace import PATIENCE_SECONDS, Workplace
 
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
-# What comes back after a kill is due for disposal by then, and what is leased, too.
-_STEP_SECONDS = 360.0
-_DAY_SECONDS = 86_400.0
-# Longer than task state is kept after a success, and an asset after its deactivation.
-_RETENTION_DAYS = 40
+# After so long an object that lost its last record may be deleted, and one that was leased is given again.
+STEP_SECONDS = 360.0
+DAY_SECONDS = 86_400.0
 _LOOK_SECONDS = 0.005
 _BACKEND = "tests.crash.external.killing_store.KillingObjectStore"
 
@@ -87,7 +77,7 @@ class ExternalPlace(Workplace):
 
     @contextmanager
     def swept_meanwhile(
-        self, work: Work, kill: Kill | None = None, ahead_seconds: float = 2 * _DAY_SECONDS
+        self, work: Work, kill: Kill | None = None, ahead_seconds: float = 2 * DAY_SECONDS
     ) -> Iterator[Work]:
         """Give work whose first upload is not committed before a sweep has run, and perhaps was killed."""
         gate = self.path / f"gate {self.runs}"
@@ -127,15 +117,11 @@ class ExternalPlace(Workplace):
             kill_victim(victim, run.pid)
         return self._ended(run)
 
-    def start_sweep(
-        self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = ""
-    ) -> subprocess.Popen[bytes]:
+    def run_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = "") -> int:
+        """Sweep once in a process of its own, under a clock that is further ahead."""
         ahead = self.ahead_seconds + ahead_seconds
         plan = SweepPlan(str(self.store_path), ahead, kill=kill, folder=self.medium.folder, steps=steps)
-        return self.start("-m", "tests.crash.external.sweep", json.dumps(plan))
-
-    def run_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = "") -> int:
-        return self._ended(self.start_sweep(kill, ahead_seconds, steps=steps))
+        return self._ended(self.start("-m", "tests.crash.external.sweep", json.dumps(plan)))
 
     def run_operator(self, seed: int, kill: Kill | None = None, *, steps: str = "") -> int:
         """Have an operator rewind the asset."""
@@ -181,76 +167,12 @@ class ExternalPlace(Workplace):
             wrong = wrong_objects(self.evidence(reader), after_sweep=False)
         assert wrong == [], wrong
         self.ledger.append(snapshot)
-        self.ahead_seconds += _STEP_SECONDS
+        self.ahead_seconds += STEP_SECONDS
         return snapshot
-
-    def leave_orphan(self) -> None:
-        """Put an object there that no record will name, as a task does that dies before its commit."""
-        scope = TaskScope(*TASK)
-        storage_key = f"a~{os.urandom(13).hex()}"
-        with self.reader() as reader:
-            backend = reader.backends.writer()
-            assert backend is not None
-            told: dict[str, Any] = {"scope": scope, "storage_key": storage_key}
-            backend.serialize_task_state_to_ref(
-                value=json.dumps(text_of("a", 0, 3_000)), key=storage_key, ti_id=scope.ti_id, **told
-            )
-
-    def end_job(self, seed: int) -> None:
-        """Run the job to its success."""
-        status = self.run_job(self.work(seed))
-        assert status == 0, f"{status}: {self.said()[-3000:]}"
-        assert self.left_behind() == []
-        self.snapshot()
-
-    def check(self) -> None:
-        """Sweep once, later, and judge: what is left is what the records name, and no promise was broken."""
-        self._sweep_after(2 * _DAY_SECONDS)
-        with self.reader() as reader:
-            brief = [entry.key for entry in reader.entries(TASK_ADDRESS) if entry.key in BRIEF_KEYS]
-        assert brief == [], brief
-        self.snapshot()
-        violations = judge_all(self.ledger.read())
-        assert violations == [], violations
-        assert self._temporary_files() == []
-
-    def check_retention(self) -> None:
-        """Let the task's state expire and the asset be swept; no object outlives the last record of it."""
-        with self.reader() as reader:
-            reader.transport.call(m.Deactivate(ASSET_ADDRESS), "deactivate")
-        self._sweep_after(_RETENTION_DAYS * _DAY_SECONDS)
-        with self.reader() as reader:
-            assert reader.entries(TASK_ADDRESS) == []
-            named = [path for path in self.evidence(reader).named if "/task/" in path]
-        assert named == [], named
-
-    def _sweep_after(self, seconds: float) -> None:
-        """Have the store remove what has expired, then sweep once; see that just what is named is there."""
-        self.ahead_seconds += seconds
-        with self.reader() as reader:
-            expire(reader.transport.call)
-        self.ahead_seconds += _STEP_SECONDS  # an object may be deleted 5 minutes after its last record went
-        for path in self._temporary_files():  # their age goes by the disk's clock
-            os.utime(path, times=(0, 0))
-        self.sweep_here()
-        with self.reader() as reader:
-            wrong = wrong_objects(self.evidence(reader))
-        assert wrong == [], wrong
-
-    def sweep_here(self) -> None:
-        """Sweep in this process, undisturbed."""
-        plan = SweepPlan(str(self.store_path), self.ahead_seconds, page_objects=1_000)
-        report = sweep(plan, self.environ, Killer(None))
-        assert report.is_complete, report
-        assert report.failures == (), report
 
     def evidence(self, reader: Reader) -> Evidence:
         """Return what the store knows of its objects, and what there is."""
         return gather(reader.store, reader.store_id, self.medium.paths())
-
-    def _temporary_files(self) -> list[Path]:
-        folder = Path(self.medium.folder or self.path / "nowhere", TEMPORARY)
-        return list(folder.iterdir()) if folder.exists() else []
 
 
 def _opened_once_read(gate: Path, is_over: threading.Event) -> int | None:

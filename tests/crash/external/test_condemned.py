@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.crash.external.final_check import check
 from tests.crash.external.place import ExternalPlace
 from tests.crash.steps import Kill
 
@@ -28,7 +29,7 @@ def test_a_sweep_between_upload_and_commit_loses_nothing(place: ExternalPlace, s
         assert steps.read_text().split().count("put_done") == 2
         place.snapshot()
     assert place.kills == (len(COURSES[step]) if step else 0)
-    place.check()
+    check(place)
 
 
 def test_a_batch_of_which_a_sweep_took_an_object_is_written_again(place: ExternalPlace) -> None:
@@ -36,7 +37,7 @@ def test_a_batch_of_which_a_sweep_took_an_object_is_written_again(place: Externa
     with place.swept_meanwhile(work) as gated:
         assert place.run_job(gated) == 0, place.said()[-2000:]
     place.snapshot()
-    place.check()
+    check(place)
 
 
 def test_a_sweep_that_was_not_killed_took_the_object(place: ExternalPlace) -> None:

@@ -5,25 +5,30 @@ With ``--crash-runs 5000`` at every one of them; by default, at some that are sp
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from statekeep import TaskScope
 
+from tests.crash.external.final_check import check, end_job
 from tests.crash.external.job import OPERATIONS, TASK_STEPS
 from tests.crash.external.killing_store import FOLDER_STEPS, MEDIUM_STEPS
 from tests.crash.external.operate import OPERATOR_STEPS
-from tests.crash.external.place import ExternalPlace, MakePlace
+from tests.crash.external.place import DAY_SECONDS, ExternalPlace, MakePlace
 from tests.crash.external.sweep import REQUEST_STEPS
+from tests.crash.external.values import text_of
 from tests.crash.steps import ANY_STEP, STORE_STEPS, SUPERVISOR_STEPS, Kill
+from tests.crash.supervise import TASK
 from tests.crash.test_creation import spread
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 _SIDE_BY_SIDE = 2
-_DAY_SECONDS = 86_400.0
 # Every operation, the ones that empty everything behind those that fill it.
 _ALL = tuple(name for name in OPERATIONS if "clear" not in name)
 _SCRIPT = (*_ALL, "clear", "set", *_ALL, "stage_clear")
@@ -47,13 +52,25 @@ def in_the_task(place: ExternalPlace, kill: Kill | None, steps: str) -> int:
 
 def in_a_sweep(place: ExternalPlace, kill: Kill | None, steps: str) -> int:
     fill(place)
-    place.leave_orphan()
-    return place.run_sweep(kill, 2 * _DAY_SECONDS, steps=steps)
+    leave_orphan(place)
+    return place.run_sweep(kill, 2 * DAY_SECONDS, steps=steps)
 
 
 def in_a_rewind(place: ExternalPlace, kill: Kill | None, steps: str) -> int:
     fill(place)
     return place.run_operator(_SEED, kill, steps=steps)
+
+
+def leave_orphan(place: ExternalPlace) -> None:
+    """Put an object there that no record will name, as a task does that dies before its commit."""
+    scope = TaskScope(*TASK)
+    storage_key = f"a~{os.urandom(13).hex()}"
+    with place.reader() as reader:
+        backend = reader.backends.writer()
+        assert backend is not None
+        told: dict[str, Any] = {"scope": scope, "storage_key": storage_key}
+        value = json.dumps(text_of("a", 0, 3_000))
+        backend.serialize_task_state_to_ref(value=value, key=storage_key, ti_id=scope.ti_id, **told)
 
 
 def fill(place: ExternalPlace) -> None:
@@ -88,8 +105,8 @@ def kill_at_steps(place: ExternalPlace, course: Course, at_most: int, victims: S
     for number, victim in zip(spread(len(steps), at_most), cycle(victims)):
         course(place, Kill(victim, ANY_STEP, number), "")
         place.snapshot()
-    place.end_job(_SEED)
-    place.check()
+    end_job(place, _SEED)
+    check(place)
     return steps
 
 

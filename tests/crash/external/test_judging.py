@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from statekeep import StatekeepError
 
+from tests.crash.external.final_check import check
 from tests.crash.external.judging import judge_all
 from tests.crash.external.objects import Evidence, Known, gather, paths_in_folder, wrong_objects
 from tests.crash.external.place import ExternalPlace
@@ -66,6 +67,14 @@ BROKEN: dict[str, tuple[int, list[Record]]] = {
             Snapshot(RUNNING, {}, {}, ()),
         ],
     ),
+    "a try read the value before its last": (
+        1,
+        [FIRST, *written(SET), *written(SET_AGAIN), Read("try 1", "task", "a", 9, 1)],
+    ),
+    "a try read nothing where its value is": (
+        1,
+        [FIRST, *written(SET), Read("try 1", "task", "a", None, None)],
+    ),
     "the observer read a torn value": (
         5,
         [FIRST, *written(SET), Read("observer", "task", "a", 9, "torn: 'a;1;'")],
@@ -74,7 +83,7 @@ BROKEN: dict[str, tuple[int, list[Record]]] = {
         5,
         [FIRST, *written(SET), Read("observer", "task", "", None, "ReferenceMissingError: …")],
     ),
-    "a value that nobody wrote was read": (5, [FIRST, *written(SET), Read("try 1", "task", "a", 9, 7)]),
+    "a value that nobody wrote was read": (5, [FIRST, *written(SET), Read("observer", "task", "a", 9, 7)]),
     "another key's value was read": (
         5,
         [FIRST, *written(SET), *written(STAGE), Read("operator", "asset", "s", 9, 1)],
@@ -86,7 +95,7 @@ BROKEN: dict[str, tuple[int, list[Record]]] = {
             *written(SET),
             *written(SET_AGAIN),
             Read("observer", "task", "a", 9, 1),
-            Read("try 1", "task", "a", 9, 2),
+            Read("operator", "task", "a", 9, 2),
         ],
     ),
     "a single writer was told that another wrote": (
@@ -104,7 +113,9 @@ RIGHT: dict[str, list[Record]] = {
         *written(SET_AGAIN),
         Read("observer", "task", "a", 10, 2),
         Snapshot(RUNNING, {"a": 2}, {}, ()),
+        Read("try 1", "task", "a", 10, 2),
         *written(DELETE),
+        Read("try 1", "task", "a", None, None),
         Seen(2, {}, {}),
     ],
     "what is staged shows with the success": [
@@ -127,6 +138,7 @@ RIGHT: dict[str, list[Record]] = {
         FIRST,
         *written(BRIEF),
         Read("try 1", "task", "b", 9, 5),
+        Read("try 1", "task", "b", None, None),
         Seen(2, {}, {}),
     ],
     "the supervisor was lost": [
@@ -213,7 +225,7 @@ def filled(place: ExternalPlace) -> list[Path]:
     """Fill a place and return the files of its objects."""
     work = place.work(7)._replace(script=FILLED, sizes_bytes=(3_000,))
     assert place.run_job(work) == 0, place.said()
-    place.check()
+    check(place)
     folder = Path(place.medium.folder)
     return [folder / path for path in paths_in_folder(folder)]
 
@@ -241,7 +253,7 @@ def test_a_folder_that_is_wrong_is_found_out(place: ExternalPlace, fault: Callab
     files = filled(place)
     fault(next(file for file in files if "unmapped" in str(file)))
     with pytest.raises((AssertionError, StatekeepError)):
-        place.check()
+        check(place)
 
 
 @pytest.mark.slow

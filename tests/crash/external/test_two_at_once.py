@@ -10,10 +10,10 @@ from subprocess import Popen
 import pytest
 from statekeep_core.metastore.clock import SystemClock
 
+from tests.crash.external.final_check import sweep_later
 from tests.crash.external.job import numbers
 from tests.crash.external.judging import judge_all
-from tests.crash.external.objects import wrong_objects
-from tests.crash.external.place import ExternalPlace
+from tests.crash.external.place import DAY_SECONDS, ExternalPlace
 from tests.crash.external.reading import ASSET_ADDRESS, TASK_ADDRESS
 from tests.crash.external.rival import KEY, PER_RIVAL, RivalPlan
 from tests.crash.ledger import Acknowledged, Attempt, Done, Read, Refused, Seen
@@ -29,14 +29,6 @@ WRITES = 12
 def start_rival(place: ExternalPlace, plan: RivalPlan, task: str, **environ: str) -> Popen[bytes]:
     command = (sys.executable, "-m", "tests.crash.external.rival", str(place.ledger.path), json.dumps(plan))
     return place.start_run(command, task=("crash", "2026", task), **environ)
-
-
-def check_objects(place: ExternalPlace) -> None:
-    """Sweep, later, and see that the objects are those of the records."""
-    place.ahead_seconds += 2 * 86_400
-    place.sweep_here()
-    with place.reader() as reader:
-        assert wrong_objects(place.evidence(reader)) == []
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["to the end", "until it is killed"])
@@ -71,7 +63,7 @@ def test_a_superseded_try_that_goes_on_writing_is_never_seen(place: ExternalPlac
     assert reads
     assert {record.value for record in reads} <= {PER_RIVAL + 1, *range(2 * PER_RIVAL, 3 * PER_RIVAL)}
     assert judge_all(place.ledger.read()) == []
-    check_objects(place)
+    sweep_later(place, 2 * DAY_SECONDS)
 
 
 def test_of_two_tasks_on_one_version_of_an_asset_the_loser_is_never_seen(place: ExternalPlace) -> None:
@@ -92,7 +84,7 @@ def test_of_two_tasks_on_one_version_of_an_asset_the_loser_is_never_seen(place: 
         reads += reader.reads("operator")
     assert {record.value for record in reads} <= won
     assert not {record.value for record in reads} & lost
-    check_objects(place)
+    sweep_later(place, 2 * DAY_SECONDS)
 
 
 def test_of_two_tasks_that_staged_on_one_version_the_loser_fails_and_is_never_seen(
@@ -115,7 +107,7 @@ def test_of_two_tasks_that_staged_on_one_version_the_loser_fails_and_is_never_se
     with place.reader() as reader:
         assert {record.value for record in reader.reads("operator")} == {PER_RIVAL + 1}
         assert len(place.medium.paths()) == 2
-    check_objects(place)
+    sweep_later(place, 2 * DAY_SECONDS)
     assert len(place.medium.paths()) == 1
 
 
