@@ -26,7 +26,8 @@ PER_RIVAL = 1_000
 class RivalPlan(NamedTuple):
     """``way``: "own" writes task state, "at_once" and "staged" the asset's, if nobody else did meanwhile.
 
-    ``rival`` is told by each value. ``gate``: a named pipe that is waited for, after the first write.
+    ``rival`` is told by each value. ``gate``: a named pipe that is waited for; "at_once", when it is clear
+    what the first write is to replace, and else after the first write.
     """
 
     way: str
@@ -44,8 +45,8 @@ def main() -> None:
         ledger.append(Seen(context.try_number, rival.seen(), {}))
     for number in range(1, plan.writes + 1):
         rival.write(plan.rival * PER_RIVAL + number)
-        if number == 1 and plan.gate:
-            Path(plan.gate).read_bytes()
+        if plan.way != "at_once":
+            rival.wait()
     ledger.append(Done(context.try_number, 0))
 
 
@@ -53,10 +54,16 @@ class _Rival:
     def __init__(self, context: statekeep.Context, ledger: Ledger, plan: RivalPlan) -> None:
         self._try_number = context.try_number if plan.way == "own" else plan.rival
         self._ledger, self._way = ledger, plan.way
+        self._gates = [Path(plan.gate)] if plan.gate else []
         self._state: Any = context.task_state if plan.way == "own" else context.asset_state[OUTLET]
 
     def seen(self) -> dict[str, Any]:
         return {entry.key: number_of(entry.key, entry.value) for entry in self._state.entries()}
+
+    def wait(self) -> None:
+        """Wait for the gate, the first time."""
+        if self._gates:
+            self._gates.pop().read_bytes()
 
     def write(self, number: int) -> None:
         """Read, then write; note what each of the two came to."""
@@ -68,6 +75,8 @@ class _Rival:
         if self._way != "own":
             options = {"if_absent": True} if version is None else {"if_version": version}
             options["commit"] = "now" if self._way == "at_once" else "staged"
+        if self._way == "at_once":
+            self.wait()
         self._noted(lambda: self._acknowledged(self._state.set(KEY, value, **options)))
 
     def _read(self) -> int | None:

@@ -13,7 +13,7 @@ from statekeep_core.metastore.clock import SystemClock
 from tests.crash.external.final_check import sweep_later
 from tests.crash.external.job import numbers
 from tests.crash.external.judging import judge_all
-from tests.crash.external.place import DAY_SECONDS, ExternalPlace
+from tests.crash.external.place import DAY_SECONDS, ExternalPlace, MakePlace
 from tests.crash.external.reading import ASSET_ADDRESS, TASK_ADDRESS
 from tests.crash.external.rival import KEY, PER_RIVAL, RivalPlan
 from tests.crash.ledger import Acknowledged, Attempt, Done, Read, Refused, Seen
@@ -32,7 +32,11 @@ def start_rival(place: ExternalPlace, plan: RivalPlan, task: str, **environ: str
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["to the end", "until it is killed"])
-def test_a_superseded_try_that_goes_on_writing_is_never_seen(place: ExternalPlace, is_killed: bool) -> None:
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "encrypted"])
+def test_a_superseded_try_that_goes_on_writing_is_never_seen(
+    make_external: MakePlace, is_encrypted: bool, is_killed: bool
+) -> None:
+    place = make_external(encrypted=is_encrypted)
     gate = place.make_gate()
     first = start_rival(place, RivalPlan("own", 1, WRITES, str(gate)), "job", **SHORT_LEASE)
     wait_until(lambda: place.records(Acknowledged))
@@ -70,12 +74,17 @@ def test_of_two_tasks_on_one_version_of_an_asset_the_loser_is_never_seen(place: 
     with place.reader():  # the store is made, for the observer
         pass
     with place.observed():
+        gates = [place.make_gate(f"gate {rival}") for rival in (1, 2)]
         runs = [
-            start_rival(place, RivalPlan("at_once", rival, 3 * WRITES), f"rival {rival}") for rival in (1, 2)
+            start_rival(place, RivalPlan("at_once", rival, 2 * WRITES, str(gate)), f"rival {rival}")
+            for rival, gate in zip((1, 2), gates, strict=True)
         ]
+        wait_until(lambda: len(place.records(Attempt)) == 2)
+        for gate in gates:
+            gate.write_bytes(b"")
         assert [run.wait(PATIENCE_SECONDS) for run in runs] == [0, 0]
     lost, won = outcomes(place)
-    assert lost, "they did not meet"
+    assert lost
     assert {record.error for record in place.records(Refused)} == {"ConflictError"}
     versions = [record.results[0] for record in place.records(Acknowledged)]
     assert len(set(versions)) == len(versions) == len(won)
