@@ -17,6 +17,7 @@ from benchmarks import (
     object_store,
     offload,
     operations,
+    server,
     supervised_noop,
     vendoring_check,
 )
@@ -34,6 +35,7 @@ ROWS: dict[str, Callable[[], list[Measurement]]] = {
     "noop": supervised_noop.measure,
     "offload": offload.measure,
     "operations": operations.measure,
+    "server": server.measure,
     "vendoring": vendoring_check.measure,
 }
 _RAW = Path(__file__).resolve().parents[2] / ".bench"

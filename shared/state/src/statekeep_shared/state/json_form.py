@@ -87,7 +87,7 @@ class JsonForm:
         if name in VALUE_FIELDS:
             value = bytes(raw)
             return b"" if value == _NULL else value
-        if name in LIST_FIELDS and memoryview(raw)[:1] == b"[":
+        if name in LIST_FIELDS and memoryview(raw)[:1].tobytes() == b"[":
             return [self._plain(item) for item in self._list(raw)]
         if name in NESTED_FIELDS:
             nested = self._nested(raw)
