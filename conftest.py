@@ -1,8 +1,52 @@
-"""For every test of the repository: an example of a property may take as long as it takes."""
+"""For every test of the repository: how examples of a property run, and a PostgreSQL for those who ask."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.postgresql.cluster import Cluster
 
 # The machine may be busy, and no test asserts a time.
 settings.register_profile("patient", deadline=None)
 if settings.get_current_profile_name() == "default":
     settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that all tests share; whoever stops one runs one of its own."""
+    from tests.postgresql.cluster import running_cluster  # most runs of a single file need none
+
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_cluster: Cluster) -> str:
+    """How to reach a database with the store's tables; :func:`postgres_store_url` empties it."""
+    from statekeep_core.postgres.migrate import migrate
+
+    url = postgres_cluster.conninfo(postgres_cluster.make_database())
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def postgres_store_url(shared_database: str) -> str:
+    """How to reach an empty store on PostgreSQL, for one test after the other."""
+    from tests.postgresql.cluster import empty
+
+    empty(shared_database)
+    return shared_database
+
+
+@pytest.fixture
+def new_database(postgres_cluster: Cluster) -> str:
+    """How to reach a database that nobody else uses, without any tables."""
+    return postgres_cluster.conninfo(postgres_cluster.make_database())

@@ -68,7 +68,7 @@ PACKAGES = (
             ("policy",),
             ("retention",),
             ("execution_api", "admin_api"),
-            ("state_backend", "embedded"),
+            ("state_backend", "embedded", "postgres"),
             ("server",),
             ("cli", "ui"),
         ),
@@ -89,6 +89,8 @@ THIRD_PARTY = (
     ThirdParty("statekeep.backends.encrypted", ("cryptography",), at_import=False),
     # The metastore's engine, and what catches its errors.
     ThirdParty("statekeep_core", ("apsw",), at_import=True),
+    # The driver of the other engine; an embedded store loads nothing of it.
+    ThirdParty("statekeep_core.postgres", ("psycopg",), at_import=True),
     # What the extra `server` brings; an embedded store loads none of it.
     ThirdParty("statekeep_core.server", ("jwt", "uvicorn", "uvloop"), at_import=True),
     ThirdParty("statekeep_core", ("msgspec",), at_import=False),

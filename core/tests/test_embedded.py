@@ -24,6 +24,12 @@ from core.tests.conftest import Client, MovedClock
 OPERATOR = m.OperatorClaims("ann")
 
 
+@pytest.fixture
+def engine() -> str:
+    """These are about the file."""
+    return "sqlite"
+
+
 def test_the_release_is_the_one_that_is_installed() -> None:
     from importlib.metadata import version
 

@@ -10,7 +10,7 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.messages import Swept
 from statekeep_core.policy import Work
 
-from core.tests.conftest import TASK, WORKER, Client, MovedClock
+from core.tests.conftest import TASK, WORKER, Client, MovedClock, sqlite_only
 
 DAY_SECONDS = 86_400
 FLIGHTS = m.AssetAddress("flights")
@@ -39,7 +39,7 @@ def fill(client: Client, claims: m.TryClaims, count: int, **options: Any) -> Non
 
 
 def rows_in(client: Client, table: str) -> int:
-    [(count,)] = client.store._connection.execute(f"SELECT count(*) FROM {table}")
+    [(count,)] = client.rows(f"SELECT count(*) FROM {table}")
     return int(count)
 
 
@@ -216,6 +216,7 @@ def entries_on_disk(client: Client) -> int:
     return int(count)
 
 
+@sqlite_only
 def test_a_store_sweeps_itself_once_a_day_when_it_is_closed(
     make_client: Callable[..., Client], clock: MovedClock
 ) -> None:
@@ -231,6 +232,7 @@ def test_a_store_sweeps_itself_once_a_day_when_it_is_closed(
     assert entries_on_disk(client) == 0
 
 
+@sqlite_only
 def test_a_clock_that_was_set_back_does_not_put_the_sweep_off(
     make_client: Callable[..., Client], clock: MovedClock
 ) -> None:
@@ -316,7 +318,7 @@ def test_a_dry_run_counts_what_a_sweep_removes(client: Client, clock: MovedClock
 
 def dump(client: Client) -> list[Any]:
     tables = ("task_entries", "asset_entries", "asset_history", "request_log", "assets", "store")
-    return [client.store._connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+    return [client.rows(f"SELECT * FROM {table}") for table in tables]
 
 
 def test_a_sweep_in_steps_is_noted_at_its_end(client: Client, clock: MovedClock) -> None:

@@ -152,7 +152,7 @@ def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Le
     if instance.instance_id != instance_id:
         instance_id, after_key = instance.instance_id, ""
     # Somebody starts a try of it, or ends one, so that it is in use: the next sweep looks at it again.
-    if not tx.seize_instance(instance_id):
+    if not tx.locks.seize_instance(instance_id):
         return _Leg(1, 0, (instance_id + 1, ""))
     gone_until = tenure_of(tx, errand.work.policy, instance).gone_until(tx.now.wall_us)
     if gone_until < 0:
@@ -177,7 +177,7 @@ def _asset_retention(errand: _Errand, expires_at: int, asset_id: int, key: str) 
 
 def _is_free(tx: Transaction, expires_at: int, asset_id: int, key: str) -> bool:
     """Return whether nobody writes the asset just now, nor has written the entry again."""
-    return tx.seize_asset(asset_id) and leftovers.has_expired(tx, asset_id, key, expires_at)
+    return tx.locks.seize_asset(asset_id) and leftovers.has_expired(tx, asset_id, key, expires_at)
 
 
 def _orphans(errand: _Errand, deactivated_at: int, asset_id: int, after_key: str) -> _Leg:

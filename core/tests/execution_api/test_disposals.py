@@ -6,7 +6,7 @@ import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 
-from core.tests.conftest import TASK, WORKER, Client, MovedClock
+from core.tests.conftest import TASK, WORKER, Client, MovedClock, sqlite_only
 from core.tests.execution_api.conftest import FLIGHTS, OPERATOR, LiveTry
 from core.tests.execution_api.test_statements import scans, traced
 
@@ -47,7 +47,7 @@ def names(disposals: list[m.Disposal]) -> list[str]:
 
 
 def objects(client: Client) -> list[str]:
-    rows = client.store._connection.execute("SELECT storage_key FROM external_objects ORDER BY object_id")
+    rows = client.rows("SELECT storage_key FROM external_objects ORDER BY object_id")
     return [row[0] for row in rows]
 
 
@@ -84,7 +84,7 @@ def test_the_store_says_which_it_is_and_what_was_left(make_client: Any, clock: M
     live_try = LiveTry(client)
     live_try.ask(m.Set("k", b"", external=in_place(), retention=1))
     live_try.ask(m.Set("kept", b"", external=in_place(key="kept")))
-    store_id = client.store._connection.execute("SELECT store_id FROM store").get
+    store_id = client.rows("SELECT store_id FROM store")[0][0]
     assert client.ask(WORKER, m.DescribeStore()) == m.StoreDescription(store_id, 77, 0)
     clock.advance(1)
     client.ask(WORKER, m.SweepStep())
@@ -219,9 +219,9 @@ def test_the_condemned_are_forgotten_by_the_sweep_when_no_try_can_name_them(
         live_try.ask(write(1))
     live_try.finish()
     client.ask(WORKER, m.SweepStep(dry_run=True))
-    assert client.store._connection.execute("SELECT count(*) FROM condemned_objects").get == 1
+    assert client.rows("SELECT count(*) FROM condemned_objects")[0][0] == 1
     client.ask(WORKER, m.SweepStep())
-    assert client.store._connection.execute("SELECT count(*) FROM condemned_objects").get == 0
+    assert client.rows("SELECT count(*) FROM condemned_objects")[0][0] == 0
 
 
 # --- what is refused -------------------------------------------------------------------------------------
@@ -268,6 +268,7 @@ def test_a_limit_beyond_the_page_is_that_of_the_page(
 # --- what they cost --------------------------------------------------------------------------------------
 
 
+@sqlite_only
 def test_they_read_no_whole_table(client: Client, queued: list[str]) -> None:
     for asked in (*ASKED, m.FetchDisposals(("bucket",), (TASK, FLIGHTS))):
         with traced(client) as statements:

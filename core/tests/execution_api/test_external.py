@@ -29,7 +29,7 @@ def in_place(origin: Any = TASK, reference: str = "/files/k") -> m.External:
 
 def objects(client: Client) -> dict[str, int]:
     """Return by how many records each object is named."""
-    rows = client.store._connection.execute("SELECT reference, records FROM external_objects")
+    rows = client.rows("SELECT reference, records FROM external_objects")
     return {str(reference): int(str(records)) for reference, records in rows}
 
 
@@ -74,7 +74,7 @@ def test_an_object_is_due_five_minutes_after_the_commit_that_let_go_of_it(
     live_try.ask(write(1))
     clock.advance(60)
     live_try.ask(write(2))
-    [(due_at,)] = client.store._connection.execute("SELECT due_at FROM external_objects WHERE records = 0")
+    [(due_at,)] = client.rows("SELECT due_at FROM external_objects WHERE records = 0")
     assert due_at == clock().wall_us + 300_000_000
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
@@ -165,9 +164,7 @@ def test_taking_assets_out_of_use_is_audited(make_client: Callable[..., Client],
     live_try, operator = LiveTry(client), Operator(client)
     operator.ask(m.Deactivate(FLIGHTS))
     operator.ask(m.Restore(FLIGHTS))
-    with apsw.Connection(str(client.store.path)) as connection:
-        rows = connection.execute("SELECT principal, action, asset_id FROM audit_log").fetchall()
-    assert rows == [
+    assert client.rows("SELECT principal, action, asset_id FROM audit_log") == [
         ("operator:ann", "deactivate", live_try.outlet),
         ("operator:ann", "restore", live_try.outlet),
     ]

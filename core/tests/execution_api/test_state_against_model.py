@@ -1,20 +1,18 @@
 """Random tries against a model in a few lines: what is staged, what is seen, and what is left in the end."""
 
 import json
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
-from statekeep_core.embedded import open_store
+from statekeep_core.policy import Policy
 
-from core.tests.conftest import TASK, Client, MovedClock
+from core.tests.conftest import TASK, Client, FreshStore, MovedClock
 from core.tests.execution_api.conftest import LiveTry
 
 KEYS = ("a", "b", "c")
@@ -60,6 +58,9 @@ def request_for(step: Step, target: int, *, apply_now: bool) -> Any:
             return m.Set(key, value, if_absent=kind == "set_if_absent", **options)
 
 
+# The fixture makes a store for each example.
+PER_EXAMPLE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
 # Quarters add up exactly in any order, so the model needs no order of its own.
 numbers = st.one_of(st.integers(-5, 5), st.integers(-20, 20).map(lambda quarters: quarters / 4))
 keys = st.sampled_from(KEYS)
@@ -73,14 +74,10 @@ moves = st.lists(st.tuples(st.booleans(), steps), max_size=25)
 
 
 @contextmanager
-def two_tries() -> Iterator[tuple[LiveTry, LiveTry]]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store(Path(folder) / "state.db", clock=MovedClock())
-        try:
-            client = Client(store)
-            yield LiveTry(client), LiveTry(client, TASK._replace(task_id="other"))
-        finally:
-            store.close()
+def two_tries(fresh_store: FreshStore) -> Iterator[tuple[LiveTry, LiveTry]]:
+    with closing(fresh_store(Policy(), MovedClock())) as store:
+        client = Client(store)
+        yield LiveTry(client), LiveTry(client, TASK._replace(task_id="other"))
 
 
 def seen_by(one: LiveTry) -> Model:
@@ -141,12 +138,12 @@ class Run:
         return False
 
 
-@settings(max_examples=80, deadline=None)
+@settings(PER_EXAMPLE, max_examples=80)
 @given(moves=moves, succeeded=st.booleans())
 def test_a_try_is_what_its_steps_make_of_what_stands_when_it_succeeds(
-    moves: list[tuple[bool, Step]], succeeded: bool
+    fresh_store: FreshStore, moves: list[tuple[bool, Step]], succeeded: bool
 ) -> None:
-    with two_tries() as (staging, other):
+    with two_tries(fresh_store) as (staging, other):
         run = Run(staging, other)
         for is_staged, step in moves:
             run.move(is_staged, step)
@@ -160,10 +157,12 @@ def test_a_try_is_what_its_steps_make_of_what_stands_when_it_succeeds(
             assert seen_by(other) == (run.view() if succeeded else run.applied)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(PER_EXAMPLE, max_examples=40)
 @given(moves=st.lists(steps, max_size=25))
-def test_task_state_and_asset_state_that_is_applied_at_once_are_the_same(moves: list[Step]) -> None:
-    with two_tries() as (one, _):
+def test_task_state_and_asset_state_that_is_applied_at_once_are_the_same(
+    fresh_store: FreshStore, moves: list[Step]
+) -> None:
+    with two_tries(fresh_store) as (one, _):
         for step in moves:
             request = request_for(step, one.outlet, apply_now=True)
             answers = [outcome(one, request._replace(target=target)) for target in (None, one.outlet)]

@@ -27,6 +27,12 @@ TABLES = (
 )
 
 
+@pytest.fixture
+def engine() -> str:
+    """These are about SQLite's plans; what PostgreSQL does for a request is in `postgres/`."""
+    return "sqlite"
+
+
 @contextmanager
 def traced(client: Client) -> Iterator[list[str]]:
     """Collect the statements that the store executes."""

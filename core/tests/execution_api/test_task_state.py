@@ -117,7 +117,9 @@ def test_a_value_over_the_limit_is_refused_with_figure_limit_and_remedy(
 ) -> None:
     live_try = LiveTry(make_client(max_value_bytes=12))
     live_try.ask(m.Set("k", '"ééééé"'.encode()))  # 12 bytes, 7 characters
-    with pytest.raises(errors.ValueTooLargeError, match=r"13 bytes .* limit of 12; set \[workers\] state_backend"):
+    with pytest.raises(
+        errors.ValueTooLargeError, match=r"13 bytes .* limit of 12; set \[workers\] state_backend"
+    ):
         live_try.ask(m.Set("k", '"éééééx"'.encode()))
     live_try.ask(m.Set("n", b"999999999999"))
     with pytest.raises(errors.ValueTooLargeError):

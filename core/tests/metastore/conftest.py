@@ -1,6 +1,7 @@
-"""One transaction on a real SQLite file with the real schema, at an instant that the test moves."""
+"""One transaction on a real store of either engine, at an instant that the test moves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import apsw
@@ -11,13 +12,40 @@ from statekeep_core.metastore.clock import Instant
 from statekeep_core.metastore.migrate import migrate, migrations
 from statekeep_core.metastore.sqlite_transaction import SqliteTransaction
 from statekeep_core.metastore.transaction import Transaction
+from statekeep_core.postgres.connection import connect
+from statekeep_core.postgres.transaction import PostgresTransaction
 
 TASK = TaskAddress("flights", "2013", "load")
 NOW_US = 1_700_000_000_000_000
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Transaction]:
+def tx(engine: str, request: pytest.FixtureRequest) -> Iterator[Transaction]:
+    with request.getfixturevalue(f"{engine}_transaction")() as transaction:
+        yield transaction
+
+
+@pytest.fixture
+def sqlite_transaction(tmp_path: Path) -> Callable[[], AbstractContextManager[Transaction]]:
+    return lambda: _on_sqlite(tmp_path)
+
+
+@pytest.fixture
+def postgresql_transaction(postgres_store_url: str) -> Callable[[], AbstractContextManager[Transaction]]:
+    return lambda: _on_postgresql(postgres_store_url)
+
+
+@contextmanager
+def _on_postgresql(url: str) -> Iterator[Transaction]:
+    with connect(url) as connection:
+        transaction = PostgresTransaction(connection)
+        transaction.now = Instant(NOW_US, 0, "boot")
+        yield transaction
+        transaction.roll_back()
+
+
+@contextmanager
+def _on_sqlite(tmp_path: Path) -> Iterator[Transaction]:
     connection = apsw.Connection(str(tmp_path / "state.db"))
     connection.pragma("foreign_keys", True)
     migrate(connection, migrations(), "0")

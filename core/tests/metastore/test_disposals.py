@@ -8,8 +8,10 @@ import pytest
 from statekeep_core._shared.state.messages import AssetAddress, External, TaskAddress
 from statekeep_core.metastore import disposals
 from statekeep_core.metastore.objects import COLUMNS, origin_text
+from statekeep_core.metastore.sqlite_transaction import SqliteTransaction
 from statekeep_core.metastore.transaction import Transaction
 
+from core.tests.conftest import sqlite_only
 from core.tests.metastore.conftest import NOW_US, TASK, at
 
 OTHER_TASK = TaskAddress("flights", "2013", "other")
@@ -99,6 +101,7 @@ def test_only_what_was_leased_is_forgotten(tx: Transaction) -> None:
 
 def steps_of(tx: Transaction, *asked: Any, **options: Any) -> int:
     totals = Counter[str]()
+    assert isinstance(tx, SqliteTransaction)
     connection = tx._connection
     connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, lambda event: totals.update(event["stmt_status"]))
     try:
@@ -108,6 +111,7 @@ def steps_of(tx: Transaction, *asked: Any, **options: Any) -> int:
     return totals["SQLITE_STMTSTATUS_VM_STEP"]
 
 
+@sqlite_only
 @pytest.mark.parametrize("origins", [(), (TASK, ASSET)], ids=["all", "origins"])
 def test_finding_a_few_costs_the_same_among_many(tx: Transaction, origins: Any) -> None:
     def fill(count: int) -> None:

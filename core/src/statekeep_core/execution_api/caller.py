@@ -63,7 +63,7 @@ def current_caller(tx: Transaction, claims: Claims) -> Caller:
             problem="a worker credential starts tries and does not read or write state",
             remedy="use the claims that the start answered",
         )
-    tx.hold_try(claims.instance_id, claims.try_number)
+    tx.locks.hold_try(claims.instance_id, claims.try_number)
     record = tries.find(tx, claims.instance_id, claims.try_number)
     if record is None:
         raise UnauthenticatedError(

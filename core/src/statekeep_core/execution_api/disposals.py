@@ -65,7 +65,7 @@ def condemn(work: Work, request: m.Condemn) -> m.Condemned:
     _check_length("condemnation", len(request.storage_keys), MAX_PAGE_ROWS, "storage keys")
     for storage_key in request.storage_keys:
         _check_storage_key(storage_key)
-    work.tx.hold_condemned(shared=False)
+    work.tx.locks.hold_condemned(shared=False)
     unknown = condemned.unknown(work.tx, request.storage_keys)
     if not request.dry_run:
         condemned.add(work.tx, unknown)

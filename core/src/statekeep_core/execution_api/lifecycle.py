@@ -43,7 +43,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
     tx = work.tx
     lease_us = _lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)
-    tx.hold_try(instance.instance_id, instance.current_try_number)
+    tx.locks.hold_try(instance.instance_id, instance.current_try_number)
     retention.drop_expired(tx, work.policy, instance)
     previous = tries.find(tx, instance.instance_id, instance.current_try_number)
     if previous is not None:
@@ -127,8 +127,8 @@ def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m
     Raises :class:`SupersededError` when a later try has started.
     """
     tx = work.tx
-    tx.hold_instance(claims.instance_id)
-    tx.hold_try(claims.instance_id, claims.try_number)
+    tx.locks.hold_instance(claims.instance_id)
+    tx.locks.hold_try(claims.instance_id, claims.try_number)
     record = tries.find(tx, claims.instance_id, claims.try_number)
     if record is None:
         raise UnauthenticatedError(problem="the try is not known to this store", remedy="start a try first")

@@ -73,7 +73,7 @@ def find_asset(work: Work, _: OperatorCaller, request: m.FindAsset) -> m.AssetRo
 def deactivate(work: Work, caller: OperatorCaller, request: m.Deactivate) -> m.Done:
     """Take an asset out of use; nobody writes it any more. Done again, it is done. Audited."""
     check_asset(name=request.asset.name, uri=request.asset.uri)
-    work.tx.hold_asset_names()
+    work.tx.locks.hold_asset_names()
     asset = assets.find_active(work.tx, request.asset)
     if asset is not None:
         assets.deactivate(work.tx, asset.asset_id)
@@ -90,7 +90,7 @@ def restore(work: Work, caller: OperatorCaller, request: m.Restore) -> m.Done:
     :class:`NotFoundError` when there is none, or the sweep has taken it.
     """
     check_asset(name=request.asset.name, uri=request.asset.uri)
-    work.tx.hold_asset_names()
+    work.tx.locks.hold_asset_names()
     inactive = assets.find_inactive(work.tx, request.asset)
     if inactive is not None:
         assets.restore(work.tx, inactive)

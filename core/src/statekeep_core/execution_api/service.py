@@ -71,7 +71,7 @@ def answer(work: Work, call: Call) -> Any:
         return _dispatch(work, call)
     principal = principal_of(call.claims)
     digest = request_log.digest_of(call.plain_request)
-    work.tx.hold_request(principal, call.request_id)
+    work.tx.locks.hold_request(principal, call.request_id)
     recorded = request_log.find(work.tx, principal, call.request_id)
     if recorded is None:
         recorded = request_log.Recorded(digest, _dispatch(work, call))

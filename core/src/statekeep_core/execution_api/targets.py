@@ -75,7 +75,7 @@ def _of_a_try(tx: Transaction, caller: TryCaller, target: Target, access: Access
             remedy="send the id from the try's grants",
         )
     if access.writes and not access.is_staged:
-        tx.hold_assets([target])
+        tx.locks.hold_assets([target])
     found = assets.find_granted(tx, caller.instance_id, caller.try_number, target)
     if found is None:
         raise AssetNotDeclaredError(asset=f"#{target}", needed="outlet" if access.writes else "inlet")
@@ -114,7 +114,7 @@ def _task(work: Work, task: TaskAddress, access: Access) -> Tenure:
         if not access.creates:
             raise NotFoundError(what=f"task instance {describe(task)}")
         instance = tries.create_instance(work.tx, task)
-    work.tx.hold_try(instance.instance_id, instance.current_try_number)
+    work.tx.locks.hold_try(instance.instance_id, instance.current_try_number)
     return retention.tenure_of(work.tx, work.policy, instance)
 
 
@@ -143,17 +143,17 @@ def hold(tx: Transaction, caller: Caller, requests: Sequence[Any]) -> None:
     written = {request.target for request in requests if hasattr(request, "apply_now")}
     if isinstance(caller, TryCaller):
         at_once = {request.target for request in requests if getattr(request, "apply_now", False)}
-        tx.hold_assets(sorted(target for target in at_once if isinstance(target, int)))
+        tx.locks.hold_assets(sorted(target for target in at_once if isinstance(target, int)))
         return
     tasks = [target for target in written if isinstance(target, TaskAddress)]
     found = [tries.number_of(tx, task) for task in tasks]
     instances = sorted(instance_id for instance_id in found if instance_id is not None)
     for instance_id in instances:
-        tx.hold_instance(instance_id)
+        tx.locks.hold_instance(instance_id)
     for instance_id in instances:
-        tx.hold_try(instance_id, tries.current_number(tx, instance_id))
+        tx.locks.hold_try(instance_id, tries.current_number(tx, instance_id))
     named = [
         assets.find_active(tx, target, held=False) for target in written if isinstance(target, AssetAddress)
     ]
     ids = {asset.asset_id for asset in named if asset is not None}
-    tx.hold_assets(sorted(ids | {target for target in written if isinstance(target, int)}))
+    tx.locks.hold_assets(sorted(ids | {target for target in written if isinstance(target, int)}))

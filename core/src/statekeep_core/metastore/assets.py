@@ -121,7 +121,7 @@ def declare(tx: Transaction, address: AssetAddress, *, new_asset: bool) -> Asset
     asset = find_active(tx, address, held=False)
     if asset is not None and address.name in (None, asset.name) and address.uri in (None, asset.uri):
         return asset
-    tx.hold_asset_names()
+    tx.locks.hold_asset_names()
     if tx.is_shared:
         asset = find_active(tx, address, held=False)
     inactive = None if new_asset else _inactive_claim(tx, address, asset)

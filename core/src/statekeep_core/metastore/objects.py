@@ -90,7 +90,7 @@ def _immutable(tx: Transaction, external: External) -> int:
         (external.storage_key,),
     )
     if known is None:
-        tx.hold_condemned(shared=True)
+        tx.locks.hold_condemned(shared=True)
         if tx.row("SELECT 1 FROM condemned_objects WHERE storage_key = ?", (external.storage_key,)):
             raise CondemnedError(storage_key=external.storage_key)
         return _add(tx, external)
@@ -149,6 +149,11 @@ def settle(tx: Transaction) -> None:
     For the end of every write transaction: a trigger, which notes the loss, does not know the time.
     """
     tx.run("UPDATE external_objects SET due_at = ? WHERE due_at = 0", (tx.now.wall_us + DISPOSE_AFTER_US,))
+
+
+def settlement(tx: Transaction) -> str:
+    """Return what :func:`settle` does as a statement that binds nothing, to go together with a commit."""
+    return f"UPDATE external_objects SET due_at = {tx.now.wall_us + DISPOSE_AFTER_US} WHERE due_at = 0"
 
 
 def take_left(tx: Transaction) -> tuple[External, ...]:

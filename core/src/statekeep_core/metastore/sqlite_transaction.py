@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from .locks import NO_LOCKS
 from .transaction import Transaction
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class SqliteTransaction(Transaction):
     """A transaction that its maker has begun, and commits. ``now`` is the instant at which that was."""
 
+    locks = NO_LOCKS
     texts = integers = "json_each(?) AS listed"
 
     def __init__(self, connection: apsw.Connection, now: Instant) -> None:

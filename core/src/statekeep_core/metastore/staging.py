@@ -219,7 +219,7 @@ def apply(tx: Transaction, instance_id: int, try_number: int, writer: Writer, hi
     of_try = TryKey(instance_id, try_number)
     stamp = Stamp(writer.principal, instance_id, try_number)
     rows = tx.rows(_SELECT + " ORDER BY asset_id, position", of_try)
-    tx.hold_assets(sorted({_asset_id(row) for row in rows}))
+    tx.locks.hold_assets(sorted({_asset_id(row) for row in rows}))
     for asset_id, of_asset in groupby(rows, key=_asset_id):
         _require_active(tx, asset_id)
         _apply_to_asset(tx, Ledger(asset_id, stamp, history_versions), map(_operation, of_asset))

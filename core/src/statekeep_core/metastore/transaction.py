@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .clock import Instant
+    from .locks import Locks
 
 Value = str | int | float | bytes | list[Any] | None
 # What a column holds is the schema's to say (both engines check its types), and no type checker reads SQL.
@@ -27,6 +28,7 @@ class Transaction(ABC):
     """
 
     now: Instant
+    locks: Locks
 
     # A list that is one parameter, as a table ``listed`` with a column ``value``.
     texts: ClassVar[str]
@@ -73,38 +75,3 @@ class Transaction(ABC):
         """Return who this store is: random, made with it."""
         [(store_id,)] = self.rows("SELECT store_id FROM store")
         return str(store_id)
-
-    # --- what other writers must not change meanwhile ----------------------------------------------------
-    # Taken in this order, so that no two transactions wait for each other: a request, task instances, their
-    # tries, the names of assets, assets.
-
-    def hold_request(self, principal: str, request_id: str) -> None:  # noqa: B027 -- one writer needs none
-        """Wait until no other transaction answers this request."""
-
-    def hold_instance(self, instance_id: int) -> None:  # noqa: B027
-        """Wait for a task instance."""
-
-    def seize_instance(self, instance_id: int) -> bool:
-        """Hold a task instance that nobody holds; return False, with nothing held, when somebody does."""
-        del instance_id
-        return True
-
-    def hold_try(self, instance_id: int, try_number: int) -> None:  # noqa: B027
-        """Wait for a try: nobody ends, supersedes or writes for it until this transaction ends."""
-
-    def hold_asset_names(self) -> None:  # noqa: B027
-        """Wait for the right to say which assets there are, and which of them are active.
-
-        What was looked up before may have changed by then, if the transaction is shared.
-        """
-
-    def hold_assets(self, asset_ids: Sequence[int]) -> None:  # noqa: B027
-        """Wait for assets, for the one with the smallest id first."""
-
-    def seize_asset(self, asset_id: int) -> bool:
-        """Hold an asset that nobody holds; return False, with nothing held, when somebody does."""
-        del asset_id
-        return True
-
-    def hold_condemned(self, *, shared: bool) -> None:  # noqa: B027
-        """Keep storage keys from being condemned (``shared``), or new objects from being named."""

@@ -1,0 +1,157 @@
+"""Connections to PostgreSQL that neither hang nor lose what they acknowledge, and a pool of them."""
+
+from __future__ import annotations
+
+import contextlib
+from queue import Empty, LifoQueue
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
+
+from statekeep_core._shared.state.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg.abc import PQGen
+
+# A statement is milliseconds of work. Each limit is longer than the one before it, so that the cause is told.
+LOCK_SECONDS = 5
+STATEMENT_SECONDS = 10
+# A server process that was stopped keeps its rows from the others for no longer than this.
+IDLE_SECONDS = 15
+# When the database itself is silent, or the way to it.
+SILENCE_SECONDS = 20.0
+CONNECT_SECONDS = 5
+
+_SETTINGS = {
+    "application_name": "statekeep",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "client_encoding": "UTF8",
+    # Every statement reaches its rows through a key. A table that has just filled has no statistics yet, and
+    # a plan that is made then, and kept, must be the one that is right later.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+# What is acknowledged is durable, whatever the database's default; a stricter one (remote_apply) stays.
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+# Statements in different forms of one list of parameters; a client of the store has some eighty.
+_PREPARED_STATEMENTS = 500
+
+
+class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection on which no wait for the database is endless: it is broken afterwards, and raises."""
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, **limit: float | None) -> Any:  # type: ignore[override]  # always given by name
+        limit["timeout"] = limit.get("timeout") or SILENCE_SECONDS
+        try:
+            return super().wait(gen, interval, **limit)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 -- what `wait` says that it raises
+            self.pgconn.finish()
+            raise
+
+
+def connect(url: str) -> BoundedConnection:
+    """Return a new connection; each statement commits by itself until one begins a transaction.
+
+    Raises :class:`psycopg.Error`.
+    """
+    connection = BoundedConnection.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=3,
+        connect_timeout=CONNECT_SECONDS,
+        keepalives_idle=10,
+        tcp_user_timeout=15_000,
+    )
+    try:
+        # Settings as one statement, and not as start-up options, which poolers refuse.
+        connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()))
+        connection.execute(_DURABLE)
+    except BaseException:
+        connection.close()
+        raise
+    connection.prepared_max = _PREPARED_STATEMENTS
+    # One form per statement, whatever the size of its numbers.
+    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.adapters.register_dumper(int, Int8BinaryDumper)
+    return connection
+
+
+def place_of(url: str) -> str:
+    """Return where a URL leads, for people: host and database, never the password."""
+    parts = conninfo.conninfo_to_dict(url)
+    return f"{parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
+
+
+class Pool:
+    """Up to ``size`` connections, made when they are wanted. Safe for threads."""
+
+    def __init__(self, url: str, size: int) -> None:
+        self._url = url
+        self._place = place_of(url)
+        self._size = size
+        # None is a connection that is still to be made. The one that was used last is used next.
+        self._free: LifoQueue[BoundedConnection | None] = LifoQueue()
+        for _ in range(size):
+            self._free.put(None)
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[BoundedConnection]:
+        """Lend a connection for the block, outside any transaction.
+
+        Raises :class:`UnavailableError` when none is free in time, and :class:`psycopg.Error` when none can
+        be made.
+        """
+        connection = self._take()
+        kept: BoundedConnection | None = None
+        try:
+            if connection is None or connection.closed:
+                connection = connect(self._url)
+            yield connection
+            kept = self._usable(connection)
+        except BaseException:
+            kept = None if connection is None else self._usable(connection)
+            raise
+        finally:
+            self._free.put(kept)
+            if self._is_closed:
+                self.close()
+
+    def close(self) -> None:
+        """Close what is free now, and the others when they are given back."""
+        self._is_closed = True
+        with contextlib.suppress(Empty):
+            while True:
+                connection = self._free.get_nowait()
+                if connection is not None:
+                    connection.close()
+
+    def _take(self) -> BoundedConnection | None:
+        if self._is_closed:
+            raise UnavailableError(what=f"the store {self._place}", problem="it is closed")
+        try:
+            return self._free.get(timeout=STATEMENT_SECONDS)
+        except Empty:
+            raise UnavailableError(
+                what=f"the store {self._place}",
+                problem=f"all {self._size} connections have been busy for {STATEMENT_SECONDS} s",
+            ) from None
+
+    def _usable(self, connection: BoundedConnection) -> BoundedConnection | None:
+        if (
+            not connection.closed
+            and connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        ):
+            return connection
+        connection.close()
+        return None

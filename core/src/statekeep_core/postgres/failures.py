@@ -1,0 +1,73 @@
+"""What PostgreSQL refuses, as errors of the contract, and which of it can be tried again at once."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors as pg
+
+from statekeep_core._shared.state.errors import (
+    InternalFaultError,
+    InvalidRequestError,
+    StatekeepError,
+    StoreUnusableError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The transaction lost against another one and changed nothing. Locks are taken in one order, so the first two
+# are not expected; the others are two who made the same row at once.
+AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.UniqueViolation, pg.ExclusionViolation)
+
+# The same request fails in the same way wherever it is sent.
+_CANNOT_BE_USED = (
+    pg.InvalidPassword,
+    pg.InvalidAuthorizationSpecification,
+    pg.InvalidCatalogName,
+    pg.InsufficientPrivilege,
+    pg.UndefinedTable,
+)
+
+
+@contextlib.contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raise what PostgreSQL or the way to it refuses as an error of the contract; the others pass."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise contract_error(error, place) from error
+
+
+def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
+    """Return what a caller is told. The message never has a value in it: those are bound, not quoted."""
+    what = f"the store {place}"
+    problem = _first_line(error)
+    match error:
+        case _ if isinstance(error, AGAIN):
+            return UnavailableError(what=what, problem="other requests came in between again and again")
+        case pg.QueryCanceled() | pg.LockNotAvailable():
+            return UnavailableError(what=what, problem="it did not answer in time; nothing was changed")
+        case pg.ReadOnlySqlTransaction():
+            return UnavailableError(what=what, problem="it is a standby, which takes no writes")
+        case _ if isinstance(error, _CANNOT_BE_USED):
+            return StoreUnusableError(
+                what=what, problem=problem, remedy="check [database] url and its rights"
+            )
+        case psycopg.DataError():
+            return InvalidRequestError(
+                what="request", problem="has a text or a number that no column holds", remedy="change it"
+            )
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return UnavailableError(what=what, problem=problem)
+        case _:
+            return InternalFaultError(problem=f"{type(error).__name__}: {problem}")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    # Details below the first line quote rows, and so values.
+    primary = error.diag.message_primary or str(error)
+    return primary.strip().split("\n", 1)[0] or type(error).__name__

@@ -1,0 +1,133 @@
+"""Answers groups of requests on PostgreSQL, from any number of threads and servers at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from statekeep_core._shared.state import wire
+from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError
+from statekeep_core.execution_api import service
+from statekeep_core.metastore import objects
+from statekeep_core.policy import Policy, Work
+
+from . import failures
+from .connection import Pool, place_of
+from .migrate import migrate, require_usable
+from .transaction import PostgresTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import psycopg
+
+    from statekeep_core._shared.state.wire import Plain
+    from statekeep_core.metastore.clock import Clock
+
+    Call = tuple[Plain, str, Plain]
+
+DEFAULT_CONNECTIONS = 8
+# How often a transaction that lost against another is run again.
+_ATTEMPTS = 5
+
+
+def open_store(
+    url: str,
+    policy: Policy | None = None,
+    clock: Clock | None = None,
+    *,
+    connections: int = DEFAULT_CONNECTIONS,
+    migrates: bool = True,
+) -> PostgresStore:
+    """Open the store in the database that ``url`` (libpq's form) names; make its tables when it has none.
+
+    Without ``migrates`` an older schema is refused instead of migrated. The time is the database's, unless
+    ``clock`` is given. Raises :class:`StoreUnusableError` when it cannot be used (too new, no rights), and
+    :class:`UnavailableError` when it cannot be used now.
+    """
+    if migrates:
+        migrate(url)
+    else:
+        require_usable(url)
+    return PostgresStore(url, policy or Policy(), clock, connections)
+
+
+class PostgresStore:
+    """Answers groups of requests, each request durable on its own when its reply is returned.
+
+    Safe for threads: each group takes a connection of the pool. A connection that breaks is replaced; the
+    requests that it carried are answered with `unavailable`, their outcome unknown, and are to be repeated
+    under their request ids.
+    """
+
+    def __init__(self, url: str, policy: Policy, clock: Clock | None, connections: int) -> None:
+        self.place = place_of(url)
+        self.policy = policy
+        self._clock = clock
+        self._pool = Pool(url, connections)
+        self._counting = threading.Lock()
+        self.repeated = 0
+
+    def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
+        """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
+
+        Each call is answered as it would be alone, those before it in the group first.
+        """
+        return [self._answer(call) for call in calls]
+
+    def transact(self, operation: Callable[[Work], Any]) -> Any:
+        """Run an operation in a write transaction of its own and return its result after the commit.
+
+        It is run again, from its beginning, when the transaction lost against another one.
+        """
+        with failures.translated(self.place):
+            return self._transacted(operation, reads_only=False)
+
+    def close(self) -> None:
+        """Close the connections. Closed twice is fine."""
+        self._pool.close()
+
+    def _answer(self, plain_call: Call) -> Plain:
+        try:
+            call = service.parse(*plain_call)
+            with failures.translated(self.place):
+                reply = self._transacted(
+                    lambda work: service.answer(work, call), reads_only=service.is_read(call)
+                )
+                return wire.to_plain(reply)
+        except StatekeepError as error:
+            return _plain_refusal(error)
+        # A fault in one request must not take its neighbours, or the server, along.
+        except Exception as fault:
+            return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+
+    def _transacted(self, operation: Callable[[Work], Any], *, reads_only: bool) -> Any:
+        with self._pool.connection() as connection:
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return self._once(connection, operation, reads_only=reads_only)
+                except failures.AGAIN:
+                    with self._counting:
+                        self.repeated += 1
+            return self._once(connection, operation, reads_only=reads_only)
+
+    def _once(
+        self,
+        connection: psycopg.Connection[tuple[Any, ...]],
+        operation: Callable[[Work], Any],
+        *,
+        reads_only: bool,
+    ) -> Any:
+        tx = PostgresTransaction(connection, self._clock, reads_only=reads_only)
+        try:
+            result = operation(Work(tx, self.policy))
+            tx.commit("" if reads_only else objects.settlement(tx))
+        except BaseException:
+            if not connection.closed:
+                tx.roll_back()
+            raise
+        return result
+
+
+def _plain_refusal(error: StatekeepError) -> Plain:
+    return wire.to_plain(wire.refusal_of(error))
