@@ -215,6 +215,19 @@ def test_a_batch_that_writes_a_plain_object_again_leaves_none(live_try: LiveTry)
     assert [reply.left for reply in done.replies] == [(), ()]
 
 
+def test_a_clear_that_leaves_more_than_can_be_told_changes_nothing(live_try: LiveTry) -> None:
+    for first in range(0, 5_000, 1_000):
+        keys = [f"k{number}" for number in range(first, first + 1_000)]
+        made = [m.External(f"/{key:x<4000}", "mine.Files", key, TASK, 9) for key in keys]
+        live_try.ask(m.Batch(tuple(m.Set(each.storage_key, b"", external=each) for each in made)))
+    with pytest.raises(errors.ValueTooLargeError, match=r"5,000 objects .* in several requests"):
+        live_try.ask(m.Clear())
+    assert live_try.ask(m.Get("k4999")).external.reference.startswith("/k4999")
+    some = m.Batch(tuple(m.Delete(f"k{number}") for number in range(1_000)))
+    assert len(live_try.ask(some).replies[-1].left) == 1_000
+    assert live_try.ask(m.Clear()).removed == 4_000
+
+
 def test_what_another_request_of_the_same_group_lost_is_not_the_callers(
     client: Client, live_try: LiveTry
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
@@ -42,6 +43,8 @@ MAX_PAGE_ROWS = 1_000
 MAX_PAGE_BYTES = 1024 * 1024
 # What a batch reads has to fit into one frame.
 MAX_BATCH_READ_BYTES = 32 * 1024 * 1024
+# As must what a write leaves in plain backends; without the names of its fields, which make it twice as long.
+MAX_LEFT_BYTES = 16 * 1024 * 1024
 
 
 # --- one entry -------------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
         except StatekeepError as error:
             raise error_from(error.code, {**error.facts, "operation_number": number}) from None
     _check_read_bytes(replies)
-    left = objects.take_left(work.tx)
+    left = _taken_left(work)
     if left:  # by which of the operations is nobody's question, so that the last write says it
         last = max(place for place, reply in enumerate(replies) if isinstance(reply, m.Written))
         replies[last] = replies[last]._replace(left=left)
@@ -182,6 +185,20 @@ def _check_read_bytes(replies: list[Any]) -> None:
             limit_bytes=MAX_BATCH_READ_BYTES,
             remedy="read in several batches",
         )
+
+
+def _taken_left(work: Work) -> tuple[m.External, ...]:
+    """Return what was left in plain backends. Refuse more than can be told: nobody would ever delete it."""
+    left = objects.take_left(work.tx)
+    size_bytes = sum(len(json.dumps(each)) for each in left)
+    if size_bytes > MAX_LEFT_BYTES:
+        raise ValueTooLargeError(
+            what=f"the list of {len(left):,} objects that are to be deleted with their keys",
+            size_bytes=size_bytes,
+            limit_bytes=MAX_LEFT_BYTES,
+            remedy="delete the keys in several requests",
+        )
+    return left
 
 
 def list_entries(work: Work, caller: Caller, request: m.ListEntries) -> m.Entries:
@@ -234,7 +251,7 @@ def _alone(
 
     def written(work: Work, caller: Caller, request: Any) -> m.Written:
         reply = write(work, caller, request)
-        left = objects.take_left(work.tx)
+        left = _taken_left(work)
         return reply._replace(left=left) if left else reply
 
     return written
