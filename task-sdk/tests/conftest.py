@@ -7,12 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server_process import server_process
 from statekeep_command import Statekeep
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add an option for when pytest is given this folder: `scripts/test task-sdk/tests --over-http`."""
+    parser.addoption(
+        "--over-http", action="store_true", help="run the command's tests on a server instead of a file"
+    )
+
+
 @pytest.fixture
-def statekeep(tmp_path: Path) -> Iterator[Statekeep]:
+def statekeep(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Statekeep]:
     """The real command on an empty store."""
     # pytest's own folders are too deep for a socket's path.
     with tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary:
-        yield Statekeep(tmp_path, Path(temporary))
+        command = Statekeep(tmp_path, Path(temporary))
+        if request.config.getoption("--over-http", default=False):
+            with server_process(tmp_path) as server:
+                command.use_server(server)
+                yield command
+        else:
+            yield command

@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from server_process import ServerProcess
 
 DAG, RUN, TASK = "etl", "2026-01-01", "load"
 THE_TASK = (f"--dag={DAG}", f"--run={RUN}", f"--task={TASK}")
@@ -31,6 +34,15 @@ class Statekeep:
             "STATEKEEP_CONFIG": "",
             "STATEKEEP__DATABASE__URL": str(self.store),
             "TMPDIR": str(self.temporary),
+        }
+
+    def use_server(self, server: ServerProcess) -> None:
+        """Reach the store through a server from now on, as somebody who may do everything."""
+        del self.environ["STATEKEEP__DATABASE__URL"]
+        self.environ |= {
+            **server.settings(server.operator),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "STATEKEEP__API__PATIENCE_SECONDS": "5",
         }
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
@@ -87,9 +99,12 @@ class Statekeep:
 
     def left_behind(self) -> list[str]:
         """Return what supervisors have left in the temporary folder and among the locks."""
-        locks = self.store.with_name(f"{self.store.name}.locks")
+        locks = [
+            self.store.with_name(f"{self.store.name}.locks"),
+            *self.folder.glob("data/statekeep/servers/*"),
+        ]
         return [
-            path.name for folder in (self.temporary, locks) if folder.exists() for path in folder.iterdir()
+            path.name for folder in (self.temporary, *locks) if folder.exists() for path in folder.iterdir()
         ]
 
 
