@@ -1,0 +1,51 @@
+"""What an answer means, from a server or from whatever stands in its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from statekeep._shared.state.json_form import JsonForm
+from statekeep.client.answers import reply_of
+from statekeep.client.server_connection import Answer, NoAnswerError
+
+PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}
+FORM = JsonForm()
+
+
+def test_a_reply_is_its_message() -> None:
+    body = b'{"kind":"Absent","key":"k"}'
+    assert reply_of(Answer(200, {}, body), FORM, "u") == {"kind": "Absent", "key": "k"}
+
+
+def test_a_problem_is_a_refusal_with_its_code_and_facts() -> None:
+    body = json.dumps({"code": "conflict", "facts": {"key": "k", "version": 5}, "new": 1}).encode()
+    assert reply_of(Answer(409, PROBLEM, body), FORM, "u") == {
+        "kind": "Refusal",
+        "code": "conflict",
+        "facts": {"key": "k", "version": 5},
+        "is_first_answer": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>"),
+        Answer(503, PROBLEM, b"not JSON"),
+        Answer(504, PROBLEM, b'{"title":"a proxy that has problem documents, too"}'),
+        Answer(429, {}, b""),
+        Answer(200, {}, b'{"kind":"Abs'),
+    ],
+)
+def test_what_a_proxy_says_leaves_open_whether_the_request_took_effect(answer: Answer) -> None:
+    with pytest.raises(NoAnswerError) as unknown:
+        reply_of(answer, FORM, "u")
+    assert unknown.value.may_have_arrived
+
+
+@pytest.mark.parametrize("status", [301, 400, 404])
+def test_what_is_no_server_of_ours_is_said_to_be_none(status: int) -> None:
+    reply = reply_of(Answer(status, {"content-type": "text/html"}, b"hello"), FORM, "http://u")
+    assert reply["code"] == "store_unusable"
+    assert "http://u" in reply["facts"]["what"]

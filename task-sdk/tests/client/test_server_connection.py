@@ -1,0 +1,132 @@
+"""One connection: kept open while it serves, given up when it breaks, and made anew at the next server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from statekeep.client.server_connection import NoAnswerError, ServerConnection
+
+ANSWER = b"HTTP/1.1 200 OK\r\nX-Thing: a\r\nContent-Length: 2\r\n\r\nok"
+
+
+class ScriptedServer:
+    """Answers each request with the next of its answers; None closes the connection instead."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._answers = list(answers)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while self._answers:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return
+            with peer:
+                self.connections += 1
+                while self._answers and (request := self._request(peer)):
+                    self.requests.append(request)
+                    answer = self._answers.pop(0)
+                    if answer is None:
+                        break
+                    peer.sendall(answer)
+                    if b"Connection: close" in answer:
+                        break
+
+    def _request(self, peer: socket.socket) -> bytes:
+        received = b""
+        while not received.endswith(b"body"):
+            part = peer.recv(4096)
+            if not part:
+                return b""
+            received += part
+        return received
+
+
+@pytest.fixture
+def servers() -> Iterator[list[ScriptedServer]]:
+    made: list[ScriptedServer] = []
+    yield made
+    for server in made:
+        server.close()
+
+
+def scripted(servers: list[ScriptedServer], *answers: bytes | None) -> ScriptedServer:
+    servers.append(ScriptedServer(*answers))
+    return servers[-1]
+
+
+def test_requests_share_a_connection_and_carry_what_they_are_given(servers: list[ScriptedServer]) -> None:
+    server = scripted(servers, ANSWER, ANSWER, ANSWER)
+    connection = ServerConnection([f"{server.url}/under/here"], 5)
+    for _ in range(2):
+        answer = connection.exchange("/get", {"Authorization": "Bearer x"}, b"body")
+        assert (answer.status, answer.body, answer.headers["x-thing"]) == (200, b"ok", "a")
+    connection.close()
+    assert server.connections == 1
+    assert server.requests[0].startswith(b"POST /under/here/get HTTP/1.1\r\n")
+    assert b"Authorization: Bearer x\r\n" in server.requests[0]
+
+
+def test_a_connection_that_the_server_ended_while_it_was_idle_is_made_anew(
+    servers: list[ScriptedServer],
+) -> None:
+    server = scripted(servers, ANSWER + b"", ANSWER, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    connection.exchange("/get", {}, b"body")
+    assert connection._connection is not None
+    connection._connection.sock.shutdown(socket.SHUT_RD)  # as if the server had closed it
+    assert connection.exchange("/get", {}, b"body").status == 200
+    connection.close()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nok"]
+)
+def test_a_request_without_a_whole_answer_may_have_arrived(
+    servers: list[ScriptedServer], answer: bytes | None
+) -> None:
+    server = scripted(servers, answer, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    with pytest.raises(NoAnswerError) as broken:
+        connection.exchange("/get", {}, b"body")
+    assert broken.value.may_have_arrived
+    assert connection.exchange("/get", {}, b"body").status == 200
+    connection.close()
+
+
+def test_a_server_that_is_not_there_cannot_have_got_it_and_the_next_is_asked(
+    servers: list[ScriptedServer],
+) -> None:
+    server = scripted(servers, ANSWER, ANSWER)
+    connection = ServerConnection(["http://127.0.0.1:1", server.url], 5)
+    if connection.url == server.url:
+        connection.go_on()
+    with pytest.raises(NoAnswerError, match=r"127\.0\.0\.1:1: .*refused") as away:
+        connection.exchange("/get", {}, b"body")
+    assert not away.value.may_have_arrived
+    assert connection.exchange("/get", {}, b"body").status == 200
+    connection.close()
+
+
+def test_a_server_that_does_not_answer_in_time_may_have_got_it(servers: list[ScriptedServer]) -> None:
+    server = scripted(servers, b"", ANSWER)
+    connection = ServerConnection([server.url], 0.05)
+    with pytest.raises(NoAnswerError, match="timed out") as slow:
+        connection.exchange("/get", {}, b"body")
+    assert slow.value.may_have_arrived
+    connection.close()
