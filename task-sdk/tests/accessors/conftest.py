@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from embedded_try import EmbeddedTry, Store
+from statekeep._shared.state.message import Message
+from statekeep.accessors.text_values import encoded
 from worker_backends import DRIVES, Drive
 
 Call = Callable[..., Any]
@@ -53,5 +55,13 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
 
 @pytest.fixture(params=DRIVES)
 def drive(request: pytest.FixtureRequest) -> Drive:
-    """Drive a flow to its end over a transport, in this thread or in an event loop."""
-    return DRIVES[request.param]
+    """Drive a flow to its end over a transport, in this thread or in an event loop; values come in bytes."""
+    return lambda flow, transport: _in_bytes(DRIVES[request.param](flow, transport))
+
+
+def _in_bytes(reply: Any) -> Any:
+    """A reply as it would go on the wire: a value that was fetched is held as text until then."""
+    if isinstance(reply, Message):
+        made = type(reply)(*map(_in_bytes, reply))
+        return encoded(made) if hasattr(reply, "value") else made
+    return tuple(map(_in_bytes, reply)) if isinstance(reply, tuple) else reply

@@ -14,6 +14,7 @@ from .flows import Ask, Together, compare_and_set
 from .operations import request_id_for
 from .origins import scope_of
 from .reading_back import ReadingBack
+from .text_values import encoded
 from .worker_backends import WorkerBackends
 from .writing_out import Made, WritingOut, discarded
 
@@ -127,7 +128,7 @@ class Offloading:
         )
 
     def _combined(self, request: m.Increment | m.SetMax, standing: m.Entry | None) -> Flow[m.Entry]:
-        stored = None if standing is None else standing.value
+        stored = None if standing is None else encoded(standing).value
         combine = incremented if isinstance(request, m.Increment) else maximum
         value = combine(stored, _operand(request), what=repr(request.key))
         if isinstance(request, m.SetMax) and standing is not None and value == stored:

@@ -8,8 +8,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from .._shared.state import messages, retention
 from .._shared.state.errors import InvalidRequestError, ValueTooLargeError
 from .._shared.state.rules import check_key
-from .._shared.state.values import decode, encode
+from .._shared.state.values import decode, encode, encode_text
 from .entries import StateEntry, entry_from, value_from
+from .text_values import held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class StateOperations:
         check_key(key)
         request = messages.Set(
             key,
-            self._fitting(key, encode(value, what=_value_of(key))),
+            self._encoded(key, value),
             self._target,
             retention=retention.to_wire(keep),
             if_version=if_version,
@@ -132,6 +133,11 @@ class StateOperations:
     def _get(self, key: str) -> messages.Get:
         check_key(key)
         return messages.Get(key, self._target)
+
+    def _encoded(self, key: str, value: Any) -> bytes:
+        if self._max_value_bytes is None:
+            return held(encode_text(value, what=_value_of(key)))
+        return self._fitting(key, encode(value, what=_value_of(key)))
 
     def _fitting(self, key: str, encoded: bytes) -> bytes:
         if self._max_value_bytes is not None:

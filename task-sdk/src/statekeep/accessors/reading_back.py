@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 from .._shared.state.errors import ReferenceCorruptError, ReferenceMissingError, StatekeepError
@@ -11,6 +10,7 @@ from .._shared.state.messages import Absent, Entry, Get, ListHistory
 from . import backend_calls
 from .flows import Ask, Together
 from .origins import scope_of
+from .text_values import held, size_and_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _MOST_READINGS = 10
 _HISTORY_ROWS = 1_000
 # What a plain backend may make of an object that is gone. Nobody can have written it, and None is no default.
-_NO_VALUE = b"null"
+_NO_VALUE = "null"
+_NO_JSON = "it is empty, null or no Unicode"
 
 
 class ReadingBack:
@@ -110,26 +111,20 @@ class ReadingBack:
             raise ReferenceMissingError(**facts)
         if not isinstance(text, str):
             raise ReferenceCorruptError(**facts, problem=f"the backend gave a {type(text).__name__}")
-        value, digest = yield from backend_calls.computed(partial(_encoded, text), len(text))
+        try:
+            _, digest = yield from backend_calls.computed(partial(size_and_digest, text), len(text))
+        except UnicodeEncodeError:
+            raise ReferenceCorruptError(**facts, problem=_NO_JSON) from None
         if external.digest is not None and not (yield from _is_recorded(backend, external, digest)):
             raise ReferenceCorruptError(**facts, problem="its digest is another")
-        if not value or value.strip() == _NO_VALUE:
-            raise ReferenceCorruptError(**facts, problem="it is empty, null or no Unicode")
-        return value
+        if not text or text.strip() == _NO_VALUE:
+            raise ReferenceCorruptError(**facts, problem=_NO_JSON)
+        return held(text)
 
 
 def _together(flows: dict[int, Flow[Any]]) -> Flow[dict[int, Any]]:
     results = yield Together(list(flows.values()))
     return dict(zip(flows, results, strict=True))
-
-
-def _encoded(text: str) -> tuple[bytes, bytes]:
-    """Return a value's bytes, none when it has no encoding, and their SHA-256."""
-    try:
-        value = text.encode()
-    except UnicodeEncodeError:
-        value = b""
-    return value, sha256(value).digest()
 
 
 def _is_recorded(backend: Any, external: External, digest: bytes) -> Flow[bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from base64 import b32encode
 from functools import partial
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from .._shared.state.backend import MAX_REFERENCE_BYTES
@@ -15,6 +14,7 @@ from . import backend_calls
 from .flows import Ask, Together
 from .operations import NO_BACKEND_REMEDY, check_size
 from .origins import scope_of
+from .text_values import encoded, size_and_digest, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,12 @@ class WritingOut:
 
         The values of a batch are on their way together, but for those that overwrite in place.
         """
-        operations = request.operations if isinstance(request, Batch) else (request,)
+        if isinstance(request, Batch):
+            operations = tuple(self._as_it_goes(writer, each) for each in request.operations)
+            request = Batch(operations)
+        else:
+            request = self._as_it_goes(writer, request)
+            operations = (request,)
         going = [
             each for each in operations if isinstance(each, Set) and not self.stays_inline(writer, each.value)
         ]
@@ -77,6 +82,11 @@ class WritingOut:
         remedy = NO_BACKEND_REMEDY if writer is None else _INLINE_REMEDY
         check_size(key, encoded, self._max_value_bytes, remedy=remedy)
 
+    def _as_it_goes(self, writer: Any, request: Any) -> Any:
+        """Return a write in bytes when they may stay inline: their number decides, not that of characters."""
+        is_short = isinstance(request, Set) and self.stays_inline(writer, request.value)
+        return encoded(request) if is_short else request
+
     def _check_staying(self, writer: Any, operations: Sequence[Any]) -> None:
         for each in operations:
             if isinstance(each, Set) and self.stays_inline(writer, each.value):
@@ -85,15 +95,16 @@ class WritingOut:
     def _set(self, writer: Any, request: Set, made: Made) -> Flow[Set]:
         external = yield from self._external(writer, request, made)
         if external is None:
-            self.check_inline(writer, request.key, request.value)
-            return request
+            inline: Set = encoded(request)
+            self.check_inline(writer, inline.key, inline.value)
+            return inline
         replaced: Set = request._replace(value=b"", external=external)
         return replaced
 
     def _external(self, writer: Any, request: Set, made: Made) -> Flow[External | None]:
         """Have the backend put a value where it should live; None when it leaves it inline."""
-        is_plain, size_bytes = not writer.immutable_refs, len(request.value)
-        text, digest = yield from backend_calls.computed(partial(_text_and_digest, request.value), size_bytes)
+        is_plain, text = not writer.immutable_refs, text_of(request.value)
+        size_bytes, digest = yield from backend_calls.computed(partial(size_and_digest, text), len(text))
         origin = self._backends.origin_of(request.target)
         storage_key = request.key if is_plain else f"{request.key}~{new_generation()}"
         reference = yield backend_calls.serialize(writer, origin, text, storage_key)
@@ -133,10 +144,6 @@ def discarded(made: Made) -> Flow[None]:
                 type(error).__name__,
                 error,
             )
-
-
-def _text_and_digest(value: bytes) -> tuple[str, bytes]:
-    return str(value, "utf-8"), sha256(value).digest()
 
 
 def _check_conditions(operations: Sequence[Any]) -> Flow[None]:

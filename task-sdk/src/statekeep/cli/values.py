@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._shared.state.errors import InvalidValueError
 from .._shared.state.values import decode, encode
+from ..accessors.text_values import text_of
 from .streams import print_exactly, print_json_text, read_input
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def given_value(text: str, *, is_string: bool) -> bytes:
 
 def print_value(value: bytes, *, is_raw: bool) -> None:
     """Print a stored value: its JSON text; with ``is_raw`` in UTF-8, and a string without its quotes."""
-    text = value.decode()
+    text = text_of(value)
     if not is_raw:
         print_json_text(f"{text}\n")
         return
@@ -72,7 +73,7 @@ def shown_value(entry: m.Entry | m.Change) -> str:
     """Return the value of an entry for a table, or how large it is that lies elsewhere."""
     if entry.external is not None:
         return f"({entry.external.size_bytes:,} bytes at {entry.external.reference})"
-    return "-" if entry.value is None else entry.value.decode()
+    return "-" if entry.value is None else text_of(entry.value)
 
 
 def _input_text() -> str:

@@ -56,6 +56,11 @@ def encode(value: Any, *, what: str = "value") -> bytes:
     such as ``$.rows[3].price``) and why, never the value, for everything that :func:`decode` would not
     return equal and of the same types.
     """
+    return encode_text(value, what=what).encode()
+
+
+def encode_text(value: Any, *, what: str = "value") -> str:
+    """As :func:`encode`, but the text of those bytes: of a large value, one copy less."""
     if value is None:
         raise InvalidValueError(
             what=what, problem="is None, which reads like an absent key", remedy="delete the key instead"
@@ -65,9 +70,9 @@ def encode(value: Any, *, what: str = "value") -> bytes:
     except _FaultError as fault:
         raise _refusal(fault, what) from None
     try:
-        return _ENCODER.encode(value).encode()
+        return _ENCODER.encode(value)
     except ValueError:  # the interpreter was told to convert shorter ints only
-        return _written(value).encode()
+        return _written(value)
 
 
 def _check(value: Any, depth: int) -> None:
@@ -280,22 +285,22 @@ def _path_step(step: str | int) -> str:
 if TYPE_CHECKING:
 
     @overload
-    def decode(data: bytes) -> Any: ...
+    def decode(data: bytes | str) -> Any: ...
     @overload
-    def decode(data: bytes, type: type[T]) -> T: ...
+    def decode(data: bytes | str, type: type[T]) -> T: ...
     @overload
-    def decode(data: bytes, type: Any) -> Any: ...
+    def decode(data: bytes | str, type: Any) -> Any: ...
 
 
-def decode(data: bytes, type: Any = None) -> Any:  # noqa: A002 -- the public keyword of every get()
-    """Return the value that ``data`` is the encoded form of; as ``type`` when one is named.
+def decode(data: bytes | str, type: Any = None) -> Any:  # noqa: A002 -- the public keyword of every get()
+    """Return the value that ``data`` is the encoded form of, or its text; as ``type`` when one is named.
 
     ``type`` is anything that msgspec converts to: ``datetime``, a dataclass, ``dict[str, Decimal]``.
     Raises :class:`InvalidValueError` when the bytes are no JSON or the value does not read as ``type``, and
     :class:`InvalidRequestError` when ``type`` is no type.
     """
     try:
-        text = str(data, "utf-8")
+        text = data if isinstance(data, str) else str(data, "utf-8")
         try:
             value = _parsed(_DECODER, text)
         except json.JSONDecodeError:
