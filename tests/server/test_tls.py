@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -62,3 +64,18 @@ def test_a_worker_that_trusts_the_certificate_works_and_another_says_why_not(tmp
             "statekeep state set k 1 && statekeep state get k", SSL_CERT_FILE=str(certificate)
         )
         assert (trusted.returncode, trusted.stdout, trusted.stderr) == (0, "1\n", "")
+
+
+def test_a_certificate_that_is_not_there_is_said_and_nothing_is_served(tmp_path: Path) -> None:
+    with server_process(tmp_path) as server:
+        server.stop()
+        refused = subprocess.run(
+            [sys.executable, "-m", "statekeep", "server"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=server.environ | {"STATEKEEP__SERVER__TLS_CERTIFICATE": "/nowhere/server.pem"},
+        )
+    assert refused.returncode == 78
+    assert "the certificate /nowhere/server.pem cannot be used: No such file" in refused.stderr
+    assert "Traceback" not in refused.stderr

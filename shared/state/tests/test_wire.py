@@ -211,3 +211,14 @@ def test_a_refusal_that_is_not_the_first_answer_is_raised_as_one() -> None:
         raise_if_refused(m.Refusal("conflict", {"key": "k"}, is_first_answer=False))
     assert not raised.value.is_first_answer
     assert refusal_of(raised.value) == m.Refusal("conflict", {"key": "k"}, is_first_answer=False)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**4000])
+def test_a_number_that_no_database_holds_is_refused_alone_and_in_a_list(number: int) -> None:
+    for plain in (
+        {"kind": "Get", "key": "k", "target": number},
+        {"kind": "AcknowledgeDisposals", "object_ids": [1, number]},
+    ):
+        with pytest.raises(InvalidRequestError, match="64 bits"):
+            from_plain(plain)
+    assert from_plain({"kind": "AcknowledgeDisposals", "object_ids": [2**63 - 1]}).object_ids == (2**63 - 1,)

@@ -52,7 +52,7 @@ async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str
             access = Access(engine, token_seconds=options.token_seconds)
             bodies = Bodies(body_bytes=options.max_body_bytes, total_bytes=options.max_held_bytes)
             application = Application(engine, access, bodies)
-            server = _Server(_configuration(application, options))
+            server = _Server(_loaded(_configuration(application, options), options))
             with _stopping(server, application):
                 say(f"listening on {_url(options, listener)}")
                 await server.serve(sockets=[listener])
@@ -106,6 +106,18 @@ def _configuration(application: Application, options: Server) -> uvicorn.Config:
         ssl_certfile=options.tls_certificate or None,
         ssl_keyfile=options.tls_key or None,
     )
+
+
+def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
+    try:
+        configuration.load()
+    except OSError as error:  # an SSLError is one, too
+        raise StoreUnusableError(
+            what=f"the certificate {options.tls_certificate}",
+            problem=str(error.strerror or error),
+            remedy="set [server] tls_certificate and tls_key to files in PEM form that this user may read",
+        ) from error
+    return configuration
 
 
 def _listener(options: Server) -> socket.socket:

@@ -78,7 +78,8 @@ def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, f
     for name, value in fields.items():
         if type(value) not in allowed[name]:
             raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
-        if type(value) is int and not -_TOO_LARGE <= value < _TOO_LARGE:
+        numbers = value if type(value) is tuple else (value,)
+        if any(type(each) is int and not -_TOO_LARGE <= each < _TOO_LARGE for each in numbers):
             raise _malformed(cls.__name__, f"has a number in the field {name!r} that 64 bits do not hold")
         if type(value) is tuple and not all(type(item) in allowed[name + "[]"] for item in value):
             raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
