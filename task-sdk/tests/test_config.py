@@ -98,3 +98,13 @@ def test_loading_the_defaults_imports_no_reader_of_files_and_no_runner_of_comman
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_place_of_objects_that_is_refused_for_its_password_is_not_listed_with_it() -> None:
+    refused = "s3://me:s3cret@bucket/p?sig=s3cret"
+    names = ("URL", "READ_URLS", "ENDPOINT")
+    environ = {"STATEKEEP_CONFIG": ""} | {
+        f"STATEKEEP__OBJECT_STORE__{name}": refused.replace("s3:", "https:") for name in names
+    }
+    listed = [row.value for row in config.settings_rows(environ, {}) if "[object_store]" in row.option]
+    assert listed.count("https://me:***@bucket/p?***") == len(names)

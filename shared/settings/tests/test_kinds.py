@@ -153,3 +153,7 @@ def test_a_hidden_url_still_says_which_server_is_meant(url: str, shown: str) -> 
 def test_a_secret_is_never_shown() -> None:
     assert Secret().show("s3cret") == "***"
     assert Secret().hide("s3cret") == "***"
+
+
+def test_a_url_is_shown_without_its_password_and_query_where_it_is_not_sensitive_either() -> None:
+    assert Url("https").show("https://me:s3cret@host/path?sig=s3cret") == "https://me:***@host/path?***"

@@ -18,6 +18,7 @@ from ._shared.settings import (
     Section,
     String,
     Url,
+    without_password,
 )
 
 __all__ = ["Encryption", "ObjectStore"]
@@ -27,12 +28,19 @@ _GIBIBYTE = 1 << 30
 _LONGEST_SECONDS = 3_600
 
 
+class Place(String):
+    """A url as the backend takes it, which refuses one that holds a password; until then it is not shown."""
+
+    def show(self, value: str) -> str:
+        return without_password(value)
+
+
 class ObjectStore(Section, section="object_store"):
     """What `statekeep.backends.ObjectStoreBackend` is made of. It is used where `[workers] state_backend`
     or `read_backends`, or `[encryption] wrapped`, names it."""
 
     url = Option(
-        String(),
+        Place(),
         default="",
         example="s3://my-bucket/statekeep",
         description="Where the objects lie: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, "
@@ -40,7 +48,7 @@ class ObjectStore(Section, section="object_store"):
         added="0.1.0",
     )
     read_urls = Option(
-        ListOf(String()),
+        ListOf(Place()),
         default=(),
         example=("s3://my-old-bucket/statekeep",),
         description="Where earlier objects lie, which are still read and disposed of, with the same options "

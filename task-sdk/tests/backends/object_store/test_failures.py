@@ -64,6 +64,12 @@ def test_nothing_that_signs_is_repeated() -> None:
         assert "abc123" not in str(failure("s3://b", said(403, code, more)))
 
 
+def test_the_address_of_a_request_is_not_repeated() -> None:
+    text = "Error performing GET http://me:s3cret@host/b/k?sig=s3cret in 1ms - HTTP error: error sending"
+    assert "GET (url) in 1ms - HTTP error" in str(failure("s3://b", text))
+    assert "s3cret" not in str(failure("s3://b", text))
+
+
 def test_an_absent_bucket_is_told_from_an_absent_object() -> None:
     assert is_missing_bucket(said(404, "NoSuchBucket"))
     assert is_missing_bucket("404: ContainerNotFound")

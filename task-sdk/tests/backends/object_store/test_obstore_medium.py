@@ -24,6 +24,15 @@ def test_an_option_that_the_store_does_not_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "endpoint", ["https://me:s3cret@host", "https://host?sig=s3cret", "https://h#s3cret"]
+)
+def test_an_endpoint_that_may_hold_a_secret_is_refused_and_not_shown(endpoint: str) -> None:
+    with pytest.raises(InvalidRequestError, match="scheme, host and port only") as raised:
+        ObjectStoreBackend("s3://bucket", options={"endpoint": endpoint})
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"allow_http": True},

@@ -181,6 +181,9 @@ class Url(Kind[str]):
         """The URL without its password and query: enough to see which server is meant."""
         return without_password(value)
 
+    def show(self, value: str) -> str:
+        return self.hide(value)
+
 
 class ClassPath(Kind[str]):
     """A class by dotted path, `package.module.Class`; empty where `optional`. It is not imported."""

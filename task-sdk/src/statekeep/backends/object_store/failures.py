@@ -57,6 +57,9 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)", re.MULTILINE)
 _MESSAGE = re.compile(r"<Message>([^<\n]{1,200})")
 _PASSING_STATUSES = frozenset({408, 425, 429})
+_URL = re.compile(
+    r"[a-z0-9+.-]+://\S+"
+)  # of a request; its endpoint may hold a password, its query a signature
 _SILENCES = MappingProxyType(
     {
         "dns error": "its host name is not known",
@@ -107,4 +110,4 @@ def _message(said: str) -> str:
 
 def _silence(said: str) -> str:
     known = next((words for sign, words in _SILENCES.items() if sign in said), "")
-    return known or said.partition("\n")[0][:200]
+    return known or _URL.sub("(url)", said.partition("\n")[0])[:200]

@@ -13,7 +13,7 @@ from ..._shared.state.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .address import MEMORY
+from .address import MEMORY, check_endpoint
 from .failures import failure, is_missing_bucket
 from .medium import Listed, ObjectAbsentError, ObjectExistsError
 
@@ -165,6 +165,7 @@ class ObstoreMedium:
     def _opened(self, address: Address, options: dict[str, Any], patience: Patience) -> Any:
         if address.kind == MEMORY:
             return self._obstore.store.MemoryStore()
+        check_endpoint(options.get("endpoint"))
         client = {
             "connect_timeout": timedelta(seconds=patience.connect_seconds),
             "read_timeout": timedelta(seconds=patience.answer_seconds),
