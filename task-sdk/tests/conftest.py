@@ -19,6 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
+def embedded_only(request: pytest.FixtureRequest) -> None:
+    """For what is so on a file only: its place, and a lock that proves the try before to be gone."""
+    if request.config.getoption("--over-http", default=False):
+        pytest.skip("holds for an embedded store")
+
+
+@pytest.fixture
 def statekeep(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Statekeep]:
     """The real command on an empty store."""
     # pytest's own folders are too deep for a socket's path.

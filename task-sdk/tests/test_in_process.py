@@ -37,8 +37,9 @@ _FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWa
 
 @pytest.fixture(autouse=True)
 def _the_tests_store(statekeep: Statekeep, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STATEKEEP_CONFIG", "STATEKEEP__DATABASE__URL"):
-        monkeypatch.setenv(name, statekeep.environ[name])
+    for name, text in statekeep.environ.items():
+        if name.startswith(("STATEKEEP", "XDG_DATA_HOME")):
+            monkeypatch.setenv(name, text)
 
 
 def test_the_block_has_the_context_and_its_end_is_the_success(statekeep: Statekeep) -> None:
@@ -126,6 +127,7 @@ def test_staged_writes_that_no_longer_fit_are_raised_at_the_end(statekeep: State
     assert statekeep.statuses() == ["failed"]
 
 
+@pytest.mark.usefixtures("embedded_only")
 def test_a_try_that_was_taken_over_is_told_so(
     statekeep: Statekeep, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
