@@ -84,6 +84,23 @@ def test_one_object_that_cannot_be_deleted_keeps_no_other_from_going(place: Plac
     assert dispose(place.ask, [place.backend]).removed[0].objects == 1
 
 
+def test_a_page_with_one_that_cannot_be_deleted_keeps_no_other_page_from_its_turn(place: Place) -> None:
+    externals = [place.write(f"k{number}") for number in range(6)]
+    for number in range(6):
+        place.delete(f"k{number}")
+    place.clock.advance(DISPOSE_AFTER_SECONDS + 1)
+    stuck = Path(file_of(externals[0]))
+    stuck.unlink()
+    stuck.mkdir()
+    disposed = dispose(place.ask, [place.backend], page_objects=2)
+    assert disposed.removed[0].objects == 5
+    assert [failure.what.partition(" of")[0] for failure in disposed.failures] == ["deleting 1 objects"]
+    place.clock.advance(LEASE_SECONDS + 1)
+    place.requests.clear()
+    again = dispose(place.ask, [place.backend], page_objects=2)  # which has an end
+    assert (again.removed, len(again.failures), place.requests) == ((), 1, ["FetchDisposals"])
+
+
 def test_origins_narrow_it_down(place: Place) -> None:
     old, _ = place.replaced("k")
     assert dispose(place.ask, [place.backend], origins=(ORDERS,)).removed == ()

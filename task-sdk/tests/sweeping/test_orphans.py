@@ -13,7 +13,7 @@ from statekeep import TaskScope
 from statekeep._shared.state import messages as m
 from statekeep._shared.state.testing.objects import ImmutableMemoryObjects
 from statekeep.backends import EncryptedBackend, ObjectStoreBackend
-from statekeep.errors import CondemnedError, InvalidRequestError, UnavailableError
+from statekeep.errors import CondemnedError, InvalidRequestError, StoreUnusableError, UnavailableError
 from statekeep.sweeping.disposal import dispose
 from statekeep.sweeping.orphans import DEFAULT_GRACE_SECONDS, sweep_orphans
 from statekeep.sweeping.report import Orphans
@@ -200,6 +200,23 @@ def test_thousands_are_condemned_a_thousand_at_a_time_and_deleted_singly_where_n
     assert sweep(memory).removed[0].objects == 2_500
     assert place.requests == ["Condemn"] * 3
     assert [each.storage_key for each in memory.objects.values()] == [named.storage_key]
+
+
+def test_locked_objects_in_one_batch_keep_no_other_batch_from_going(place: Place, sweep: Sweep) -> None:
+    class Locking(ImmutableMemoryObjects):
+        def delete(self, scope: Any, key: str) -> None:
+            if key.startswith("locked"):
+                raise StoreUnusableError(what=key, problem="it is locked", remedy="unlock it")
+            super().delete(scope, key)
+
+    memory = Locking(place.store_id)
+    for number in range(1_500):
+        place.upload("locked" if number in (0, 1, 2, 1_200) else f"k{number}", backend=memory)
+    swept = sweep(memory)
+    assert swept.removed[0].objects == 1_496
+    assert len(memory.objects) == 4
+    [failure] = swept.failures
+    assert "it is locked" in failure.problem
 
 
 def test_it_stops_between_batches_and_the_next_sweep_goes_on(place: Place, sweep: Sweep) -> None:

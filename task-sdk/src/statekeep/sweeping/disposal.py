@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from .._shared.state import messages as m
 from ..accessors.origins import scope_of
 from .answering import answering
-from .removal import remove
+from .removal import Removal, remove
 from .report import Disposed, Failure, Removed
 
 if TYPE_CHECKING:
@@ -66,32 +67,27 @@ class _Pages:
 
 def _disposed(pages: _Pages, one: Answering) -> Disposed:
     objects, size_bytes = 0, 0
-    failures: tuple[Failure, ...] = ()
+    stuck, problem = 0, None
     is_complete = False
-    while not failures and not pages.is_enough():
+    while not is_complete and not pages.is_enough():
         page = pages.next(one)
-        if not page:
-            is_complete = True
-            break
-        gone, problem = _deleted(one, page)
+        removal = _removal(one, page)
+        gone = tuple(compress(page, removal.are_gone))
         if gone:
             pages.ask(m.AcknowledgeDisposals(tuple(each.object_id for each in gone)))
         objects += len(gone)
         size_bytes += _size_bytes(gone)
-        if problem is not None:
-            what = f"deleting {len(page) - len(gone):,} objects of backend {one.backend_ids[0]}"
-            failures = (Failure(what, problem),)
-    return Disposed(
-        (Removed(one.backend_ids[0], objects, size_bytes),), failures, is_complete or bool(failures)
-    )
+        stuck, problem = stuck + len(page) - len(gone), problem or removal.problem
+        # Those that stay fall due again behind all others, so a page of nothing else is the end.
+        is_complete = removal.is_away or not gone
+    what = f"deleting {stuck:,} objects of backend {one.backend_ids[0]}"
+    failures = () if problem is None else (Failure(what, problem),)
+    return Disposed((Removed(one.backend_ids[0], objects, size_bytes),), failures, is_complete)
 
 
-def _deleted(one: Answering, page: tuple[m.Disposal, ...]) -> tuple[list[m.Disposal], str | None]:
-    """Return those that are gone, and what kept others from it."""
-    removal = remove(
-        one.backend, [(scope_of(each.external.origin), each.external.storage_key) for each in page]
-    )
-    return [each for each, is_gone in zip(page, removal.are_gone, strict=True) if is_gone], removal.problem
+def _removal(one: Answering, page: tuple[m.Disposal, ...]) -> Removal:
+    origins = [(scope_of(each.external.origin), each.external.storage_key) for each in page]
+    return remove(one.backend, origins) if origins else Removal(())
 
 
 def _counted(pages: _Pages, one: Answering) -> Disposed:

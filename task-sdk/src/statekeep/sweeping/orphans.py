@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from .._shared.state import messages as m
 from .._shared.state.errors import InvalidRequestError
 from .answering import answering
 from .candidates import Candidates
-from .removal import remove
+from .removal import Removal, remove
 from .report import Failure, Orphans, Removed, problem_of
 
 if TYPE_CHECKING:
@@ -125,20 +126,23 @@ class _Removing:
 
     def of(self, one: Answering, candidates: Candidates) -> Removed:
         objects, size_bytes = 0, 0
+        problem: str | None = None
         for batch in candidates.batches(_BATCH_OBJECTS):
             if self._is_enough():
                 self.is_stopped = True
                 break
-            gone, problem = self._removed(one, self._condemned(batch))
-            for each in gone:
+            condemned = self._condemned(batch)
+            removal = self._removed(one, condemned)
+            for each in compress(condemned, removal.are_gone):
                 if each.storage_key not in self._counted:
                     self._counted.add(each.storage_key)
                     objects += 1
                     size_bytes += each.size_bytes
-            if problem is not None:
-                what = f"deleting orphans of backend {one.backend.backend_id}"
-                self.failures.append(Failure(what, problem))
+            problem = problem or removal.problem
+            if removal.is_away:
                 break
+        if problem is not None:
+            self.failures.append(Failure(f"deleting orphans of backend {one.backend.backend_id}", problem))
         return Removed(str(one.backend.backend_id), objects, size_bytes)
 
     def _condemned(self, batch: Sequence[Candidate]) -> list[Candidate]:
@@ -146,10 +150,8 @@ class _Removing:
         condemned = frozenset(self._ask(request).storage_keys)
         return [each for each in batch if each.storage_key in condemned]
 
-    def _removed(self, one: Answering, condemned: list[Candidate]) -> tuple[list[Candidate], str | None]:
-        """Return those that are gone (on a dry run: would be), and what kept others from it."""
+    def _removed(self, one: Answering, condemned: list[Candidate]) -> Removal:
+        """Return which are gone (on a dry run: would be), and what kept others from it."""
         if self._dry_run or not condemned:
-            return condemned, None
-        removal = remove(one.backend, [(each.scope, each.storage_key) for each in condemned])
-        gone = [each for each, is_gone in zip(condemned, removal.are_gone, strict=True) if is_gone]
-        return gone, removal.problem
+            return Removal((True,) * len(condemned))
+        return remove(one.backend, [(each.scope, each.storage_key) for each in condemned])

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 # After so many in a row it is not the objects: the backend itself is out of order, and each further one
 # would cost its patience again (a minute and more).
 _FAILURES_IN_A_ROW = 2
+# A refusal that repeating cannot mend costs none. It may be of a few objects only, which are locked or
+# another user's, and those behind them must not stay for ever because of them.
+_REFUSALS_IN_A_ROW = 100
 
 
 class Removal(NamedTuple):
-    """For each object in turn, whether it is gone; and what the first that is not met."""
+    """For each object in turn, whether it is gone; and what the first that is not met.
+
+    ``is_away``: the backend itself is out of order, and there is no use in trying others.
+    """
 
     are_gone: tuple[bool, ...]
     problem: str | None = None
+    is_away: bool = False
 
 
 def remove(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
@@ -45,18 +52,23 @@ def remove(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
 def _remove_singly(backend: BaseStateBackend, origins: Sequence[Origin]) -> Removal:
     are_gone: list[bool] = []
     problem: str | None = None
-    failures_in_a_row = 0
+    in_a_row = 0.0
     for scope, storage_key in origins:
         try:
             backend.delete(scope, storage_key)
         except Exception as error:  # whatever somebody else's code raises, the others are to go
             problem = problem or problem_of(error)
-            failures_in_a_row += 1
+            in_a_row += _share_of_patience(error)
             are_gone.append(False)
-            if failures_in_a_row == _FAILURES_IN_A_ROW:
+            if in_a_row >= 1:
                 break
         else:
-            failures_in_a_row = 0
+            in_a_row = 0.0
             are_gone.append(True)
     left = len(origins) - len(are_gone)
-    return Removal((*are_gone, *(False,) * left), problem)
+    return Removal((*are_gone, *(False,) * left), problem, in_a_row >= 1)
+
+
+def _share_of_patience(error: Exception) -> float:
+    may_pass = getattr(error, "retryable", True)
+    return 1 / (_FAILURES_IN_A_ROW if may_pass else _REFUSALS_IN_A_ROW)
