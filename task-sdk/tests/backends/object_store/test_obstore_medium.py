@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
-from backends.stored_object import task
+from backends.stored_object import GENERATION, task
 from statekeep.backends import ObjectStoreBackend
-from statekeep.errors import InvalidRequestError, StoreUnusableError
+from statekeep.errors import InvalidRequestError, StoreUnusableError, UnavailableError
 
 
 def test_without_the_library_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +100,25 @@ def test_in_a_forked_child_local_files_go_on(tmp_path: object) -> None:
 
 def test_a_deleted_object_that_the_service_does_not_know_is_no_error() -> None:
     ObjectStoreBackend("memory://").delete(task(), "never set")
+
+
+def test_an_answer_that_the_library_panics_at_is_an_error_like_any_other() -> None:
+    error = "<Error><Key>asked by nobody</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+    body = f"<?xml version='1.0'?><DeleteResult>{error}</DeleteResult>"
+    answer = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(answer.encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve)
+        server.start()
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        options = {"endpoint": endpoint, "region": "x", "access_key_id": "a", "secret_access_key": "b"}
+        backend = ObjectStoreBackend("s3://bucket", store_id="s", max_retries=0, options=options)
+        with pytest.raises(UnavailableError, match="did not understand"):
+            backend.delete_objects([(task(), f"k~{GENERATION}")])
+        server.join()

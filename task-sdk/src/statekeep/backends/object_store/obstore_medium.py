@@ -28,6 +28,9 @@ _LIST_PAGE = 1_000
 _STREAM_BYTES = 1 << 20
 _LONGEST_TRANSFER = timedelta(hours=1)
 _MAX_PAUSE_SECONDS = 5.0
+# What the library raises, past every `except Exception`, when a service answers what it did not think of. The
+# class can be imported from nowhere.
+_PANIC = "PanicException"
 # The library takes these apart from a store's own options, and panics when it meets one among them.
 _CLIENT_OPTIONS = frozenset(
     [
@@ -206,6 +209,11 @@ class ObstoreMedium:
             raise ObjectAbsentError from None
         except (errors.BaseError, OSError) as error:
             raise failure(self._where, str(error)) from None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            problem = "the client library did not understand its answer"
+            raise UnavailableError(what=self._where, problem=problem) from None
 
     @contextmanager
     def _upload_kept(self) -> Iterator[None]:
