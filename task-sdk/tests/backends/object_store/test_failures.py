@@ -28,6 +28,7 @@ def said(status: int, code: str, more: str = "") -> str:
         (said(400, "SomethingElse"), "it answered 400 SomethingElse"),
         ("error performing PUT http://169.254.169.254/latest/api/token", "no credentials"),
         ("error: source: BadScheme", "not encrypted"),
+        ("DeleteObjects request failed for key a/b: Access Denied (code: AccessDenied)", "do not allow it"),
     ],
 )
 def test_what_repeating_cannot_mend_is_unusable_and_says_what_to_do(text: str, words: str) -> None:

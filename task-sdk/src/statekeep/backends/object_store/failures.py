@@ -54,7 +54,8 @@ _PHRASES = MappingProxyType(
     }
 )
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)", re.MULTILINE)
+# The last is that of one object among many that were to be deleted.
+_CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)|\(code: (\w+)\)", re.MULTILINE)
 _MESSAGE = re.compile(r"<Message>([^<\n]{1,200})")
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _URL = re.compile(
@@ -100,7 +101,7 @@ def _unusable(where: str, problem: str, remedy: str) -> StoreUnusableError:
 
 def _code(said: str) -> str:
     found = _CODE.search(said)
-    return "" if found is None else found[1] or found[2]
+    return "" if found is None else found[1] or found[2] or found[3]
 
 
 def _message(said: str) -> str:
