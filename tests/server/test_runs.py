@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,26 @@ def test_no_log_of_the_server_holds_a_value_or_a_token(server: ServerProcess, wo
     assert "hunter2" not in said
     assert "statekeep_" not in said
     assert "eyJ" not in said
+
+
+def test_the_largest_value_that_the_store_takes_fits_into_a_request(tmp_path: Path) -> None:
+    limits = {"max_body_bytes": "1024"}
+    with (
+        tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary,
+        server_process(tmp_path, **limits) as server,
+    ):
+        worker = Statekeep(tmp_path, Path(temporary))
+        worker.use_server(server)
+        largest = json.dumps("x" * (65_536 - 2))
+        ran = worker.run("statekeep", "state", "set", "k", "-", stdin=largest)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        over = worker.run(
+            "statekeep", "state", "set", "k", "-", options=("--rerun",), stdin=json.dumps("x" * 65_536)
+        )
+        assert "over the limit of 65,536" in over.stderr
+
+
+def test_a_sweep_through_the_server_needs_a_workers_credential_only(worker: Statekeep) -> None:
+    swept = worker("sweep", "--json")
+    assert (swept.returncode, swept.stderr) == (0, "")
+    assert json.loads(swept.stdout)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # A worker's idle connection is kept for longer than two of its heartbeats are apart.
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2_048
+_AROUND_A_VALUE_BYTES = 65_536
 
 
 def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -50,7 +51,7 @@ async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str
         try:
             _say_first(await engine.transact(prepare), say)
             access = Access(engine, token_seconds=options.token_seconds)
-            bodies = Bodies(body_bytes=options.max_body_bytes, total_bytes=options.max_held_bytes)
+            bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
             application = Application(engine, access, bodies)
             server = _Server(_loaded(_configuration(application, options), options))
             with _stopping(server, application):
@@ -118,6 +119,11 @@ def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
             remedy="set [server] tls_certificate and tls_key to files in PEM form that this user may read",
         ) from error
     return configuration
+
+
+def _body_bytes(options: Server, engine: SqliteEngine) -> int:
+    """Return the limit of a body: at least the largest value that the store takes, and what is around it."""
+    return max(options.max_body_bytes, engine.policy.max_value_bytes + _AROUND_A_VALUE_BYTES)
 
 
 def _listener(options: Server) -> socket.socket:
