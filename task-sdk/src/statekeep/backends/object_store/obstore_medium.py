@@ -209,7 +209,7 @@ class ObstoreMedium:
             raise ObjectAbsentError from None
         except (errors.BaseError, OSError) as error:
             raise failure(self._where, str(error)) from None
-        except BaseException as error:
+        except BaseException as error:  # a panic is no Exception, and its class has a name only
             if type(error).__name__ != _PANIC:
                 raise
             problem = "the client library did not understand its answer"
