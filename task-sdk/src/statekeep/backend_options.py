@@ -59,8 +59,9 @@ class ObjectStore(Section, section="object_store"):
         String(),
         default="",
         example="object-store-0123456789abcdef0123456789abcdef",
-        description="The id that references name, for when objects were moved, or are reached by another url "
-        "or endpoint than when they were written. With nothing, it follows from both.",
+        description="The id that records name, for when objects were moved, or are reached by another url "
+        "or endpoint than when they were written: then those references are followed below `url`. With "
+        "nothing, it follows from both. `statekeep backend check` shows it; leave out `encrypted:`.",
         added="0.1.0",
     )
     threshold_bytes = Option(

@@ -13,7 +13,9 @@ from backends.master_keys import written
 from statekeep import TaskScope, config
 from statekeep.backends import EncryptedBackend, ObjectStoreBackend
 from statekeep.backends.configured import Backends
+from statekeep.backends.object_store.layout import Origin, object_path
 from statekeep.config import SettingsError
+from statekeep.errors import InvalidRequestError
 
 FOLDER, OBJECTS, ENCRYPTED = (
     "backends.plain_backend.FolderBackend",
@@ -99,6 +101,10 @@ def test_settings_of_the_client_reach_it(tmp_path: Path) -> None:
         ({"OBJECT_STORE__URL": "s3:/x?password=hush"}, r"\[object_store\] url .*holds a query"),
         ({"OBJECT_STORE__READ_URLS": "nonsense"}, r"\[object_store\] read_urls .*is no url"),
         ({"OBJECT_STORE__CLIENT_OPTIONS": "hush"}, r"\[object_store\] client_options .*not NAME=VALUE"),
+        (
+            {"OBJECT_STORE__BACKEND_ID": "encrypted:object-store-1"},
+            r"\[object_store\] backend_id .*begins with 'encrypted:'.*give object-store-1",
+        ),
         ({"OBJECT_STORE__REGION": "x"}, "options.* mean nothing to local files"),
         ({"OBJECT_STORE__THRESHOLD_BYTES": "-1"}, r"\[object_store\] threshold_bytes .*whole number"),
     ],
@@ -162,6 +168,36 @@ def test_encryption_wraps_a_backend_of_ones_own(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FOLDER_BACKEND", str(tmp_path))
     given = encrypted_environ(tmp_path, ENCRYPTION__WRAPPED=FOLDER)
     assert Backends(state_backend=ENCRYPTED, environ=given).ids() == (f"encrypted:folder:{tmp_path}",)
+
+
+@pytest.mark.parametrize("state_backend", [OBJECTS, ENCRYPTED])
+def test_moved_objects_are_read_and_disposed_of_under_their_earlier_id(
+    tmp_path: Path, state_backend: str
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    options = {"OBJECT_STORE__THRESHOLD_BYTES": "0"}
+    before: Any = Backends(
+        state_backend=state_backend, store_id="s", environ=encrypted_environ(old, **options)
+    )
+    reference = put(before.writer())
+    old.rename(new)
+    own_id = before.writer().backend_id.removeprefix("encrypted:")
+    options["OBJECT_STORE__BACKEND_ID"] = own_id
+    after: Any = Backends(
+        state_backend=state_backend, store_id="s", environ=encrypted_environ(new, **options)
+    )
+    assert after.ids() == before.ids()
+    assert got(after.writer(), reference) == '"v"'
+    after.writer().delete(TASK, STORAGE_KEY)
+    assert list(new.rglob("*.state")) == []
+
+
+def test_moved_objects_are_refused_under_an_id_of_their_new_place(tmp_path: Path) -> None:
+    reference = f"file:///elsewhere/{object_path('s', Origin(TASK, STORAGE_KEY))}"
+    backends = Backends(state_backend=OBJECTS, store_id="s", environ=environ(tmp_path))
+    with pytest.raises(InvalidRequestError, match="lies outside of it"):
+        got(backends.writer(), reference)
 
 
 def test_keys_come_in_one_of_three_ways(tmp_path: Path) -> None:

@@ -121,6 +121,45 @@ def test_another_keys_reference_is_refused() -> None:
         ADDRESS.path_of(REFERENCE, Origin(task(), f"other~{GENERATION}"))
 
 
+MOVED_FROM = ["s3://old-bucket", "s3://bucket/pre", "s3://bucket/pre/fix2", "file:///srv/state", "az://c/p"]
+
+
+@pytest.mark.parametrize("url", MOVED_FROM)
+def test_the_reference_of_another_url_leads_below_this_one_when_objects_were_moved(url: str) -> None:
+    assert ADDRESS.path_of(f"{url}/{PATH}", ORIGIN, moved=True) == PATH
+    assert ADDRESS.path_of(REFERENCE, ORIGIN, moved=True) == PATH
+
+
+@pytest.mark.parametrize("url", MOVED_FROM)
+def test_a_moved_reference_is_refused_without_an_origin_and_for_another_one(url: str) -> None:
+    for origin in (None, Origin(task(), f"other~{GENERATION}")):
+        with pytest.raises(InvalidRequestError):
+            ADDRESS.path_of(f"{url}/{PATH}", origin, moved=True)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        PATH,
+        f"/{PATH}",
+        f"x/{PATH}",
+        f"s3://{PATH}",
+        f"s3://old/../{PATH}",
+        f"s3://old//{PATH}",
+        f"s3://me:s3cret@old/{PATH}",
+        f"S3://old/{PATH}",
+        f"s3://old/{PATH.replace('store/', '_entries/')}",
+        f"s3://old/{PATH.replace('store/', '')}",
+        f"s3://old/{PATH}?versionId=1",
+        f"s3://old/{PATH}\n",
+    ],
+)
+def test_what_no_url_ever_made_is_no_moved_reference(reference: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        ADDRESS.path_of(reference, ORIGIN, moved=True)
+
+
 @given(st.text())
 def test_no_text_leads_out_of_the_prefix(text: str) -> None:
     for reference in (text, f"s3://bucket/pre/fix/{text}", REFERENCE + text, f"s3://bucket/pre/fix/s/{text}"):

@@ -28,13 +28,18 @@ class Address(NamedTuple):
         """Return the reference of an object."""
         return f"{self.url}/{path}"
 
-    def path_of(self, reference: str, origin: Origin | None) -> str:
+    def path_of(self, reference: str, origin: Origin | None, *, moved: bool = False) -> str:
         """Return the path of a reference; raise ``invalid_request`` when it is none of this store.
 
         A reference is never followed as it stands: it must be, character for character, what
         :meth:`reference_to` made of an object's path, and of the path of its origin when that is known.
+
+        With ``moved``, the objects were once written under other urls, and a reference may begin with one of
+        these. Only its origin says then where it leads, which is below this url.
         """
         start = f"{self.url}/"
+        if not reference.startswith(start) and moved and origin is not None:
+            return self._path_of_moved(reference, origin)
         path = reference.removeprefix(start)
         root = path.partition("/")[0]
         if not reference.startswith(start) or root == ENTRIES_ROOT:
@@ -45,6 +50,14 @@ class Address(NamedTuple):
         if origin is not None and path != object_path(root, origin):
             raise self._refused("is not that of its key")
         return path
+
+    def _path_of_moved(self, reference: str, origin: Origin) -> str:
+        below_root = object_path("", origin)
+        url, _, root = reference.removesuffix(below_root).rpartition("/")
+        if not reference.endswith(below_root) or not _is_address(url):
+            raise self._refused("is not that of its key, or no reference at all")
+        check_store_id(root)
+        return object_path(root, origin)
 
     def _refused(self, problem: str) -> InvalidRequestError:
         remedy = "the record was altered, or belongs to another backend"
@@ -108,6 +121,14 @@ def _check_prefix(path: str) -> None:
 
 def _is_path(path: str) -> bool:
     return all(is_name(part) for part in path.split("/")) and is_object_path(path)
+
+
+def _is_address(url: str) -> bool:
+    """Whether a url is one that references are made of: in its one spelling."""
+    try:
+        return parse_address(url).url == url
+    except InvalidRequestError:
+        return False
 
 
 def _refused(problem: str, remedy: str) -> InvalidRequestError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..._shared.state.backend import BaseStateBackend
@@ -16,6 +15,7 @@ from ..._shared.state.errors import (
 )
 from . import flows, layout
 from .address import LOCAL, MEMORY, parse_address
+from .backend_id import check_backend_id, derived_backend_id
 from .compression import check_level
 from .configured import all_configured
 from .layout import ENTRIES_ROOT, Origin
@@ -64,7 +64,8 @@ class ObjectStoreBackend(BaseStateBackend):
     ``access_key_id``, ``proxy_url``, …).
 
     ``backend_id``: for when the same objects are reached by another url or endpoint than those that wrote
-    them; otherwise derived from both.
+    them, or were moved to another place; otherwise derived from both. With it, references of other urls are
+    followed too, to the place below this url where the object of their scope and key lies.
 
     Methods may be called from several threads, and from several event loops. An object is written whole or
     not at all, and durably. Raises ``invalid_request`` for an argument that cannot be, ``store_unusable``
@@ -98,7 +99,10 @@ class ObjectStoreBackend(BaseStateBackend):
             connect_timeout_seconds, request_timeout_seconds, max_retries, retry_timeout_seconds
         )
         self._medium, endpoint = self._opened(options or {}, patience, part_bytes, parallel_parts)
-        self._backend_id = backend_id or _derived_id(self._address.url, endpoint)
+        if backend_id is not None:
+            check_backend_id(backend_id)
+        self._may_have_moved = backend_id is not None
+        self._backend_id = backend_id or derived_backend_id(self._address.url, endpoint)
         self._policy = flows.Policy(compression_level, part_bytes, self._medium.creates_in_parts)
         self.threshold_bytes = threshold_bytes
         self._store_id: str | None = None
@@ -255,7 +259,7 @@ class ObjectStoreBackend(BaseStateBackend):
         self, stored: str, scope: StateScope | None, storage_key: str
     ) -> Generator[Step, Any, str]:
         origin = Origin(scope, storage_key) if scope is not None else None
-        path = self._address.path_of(stored, origin)
+        path = self._address.path_of(stored, origin, moved=self._may_have_moved)
         with _named(scope, storage_key, stored):
             return (yield from flows.read(path, origin))
 
@@ -287,10 +291,6 @@ class ObjectStoreBackend(BaseStateBackend):
             self._address, options, patience, part_bytes=part_bytes, parallel_parts=parallel_parts
         )
         return medium, os.urandom(16).hex() if self._address.kind == MEMORY else medium.endpoint
-
-
-def _derived_id(url: str, endpoint: str) -> str:
-    return f"object-store-{sha256(f'{url} {endpoint}'.encode()).hexdigest()[:32]}"
 
 
 @contextmanager

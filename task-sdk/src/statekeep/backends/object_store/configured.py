@@ -8,6 +8,7 @@ from ..._shared.state.errors import InvalidRequestError
 from ...backend_options import ObjectStore
 from ...config import load_section, settings_error
 from .address import SERVICE, parse_address
+from .backend_id import check_backend_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ def _arguments(environ: Mapping[str, str]) -> list[dict[str, Any]]:
     if not section.url:
         raise _wrong(section, "url", "is not set; give one such as s3://my-bucket/statekeep")
     _check_url(section, "url", section.url)
+    _check_id(section)
     own = {"url": section.url, "options": _options(section), "backend_id": section.backend_id or None}
     return [own | _policy(section), *(_for_reading(section, url) for url in section.read_urls)]
 
@@ -80,6 +82,14 @@ def _check_url(section: ObjectStore, option: str, url: str) -> str:
         return parse_address(url).kind
     except InvalidRequestError as error:
         raise _wrong(section, option, str(error)) from None
+
+
+def _check_id(section: ObjectStore) -> None:
+    try:
+        if section.backend_id:
+            check_backend_id(section.backend_id)
+    except InvalidRequestError as error:
+        raise _wrong(section, "backend_id", f"{error.facts['problem']}; {error.facts['remedy']}") from None
 
 
 def _wrong(section: ObjectStore, option: str, problem: str) -> SettingsError:
