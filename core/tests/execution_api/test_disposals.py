@@ -93,6 +93,20 @@ def test_the_store_says_which_it_is_and_what_was_left(make_client: Any, clock: M
     assert client.ask(WORKER, m.DescribeStore()).plain_objects_left == 0
 
 
+def test_the_store_counts_its_objects_by_backend_when_it_is_asked(
+    client: Client, live_try: LiveTry, queued: list[str]
+) -> None:
+    live_try.ask(m.Set("plain", b"", external=in_place(key="plain")))
+    assert client.ask(WORKER, m.DescribeStore()).objects == ()
+    counted = client.ask(WORKER, m.DescribeStore(True)).objects
+    assert [each[:3] for each in counted] == [("bucket", 1, 3), ("mine.Files", 1, 0)]
+    fetched(client, limit=1)
+    assert [each[:3] for each in client.ask(WORKER, m.DescribeStore(True)).objects] == [
+        ("bucket", 1, 2),
+        ("mine.Files", 1, 0),
+    ]
+
+
 # --- leases ----------------------------------------------------------------------------------------------
 
 

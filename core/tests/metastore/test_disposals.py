@@ -79,6 +79,21 @@ def test_objects_of_plain_backends_are_counted_and_not_handed_out(tx: Transactio
     assert disposals.plain_objects_left(tx) == 1
 
 
+def test_objects_are_counted_by_backend_with_the_oldest_that_is_due(tx: Transaction) -> None:
+    for place, due_at in enumerate((NOW_US - 7, NOW_US, NOW_US + 1, 0)):
+        queue(tx, made(f"{place}", "one"), due_at)
+    queue(tx, made("waits", "two"), NOW_US + 1)
+    named = queue(tx, made("named", "three"))
+    plain = queue(tx, made("plain", "mine.Files")._replace(digest=None))
+    assert disposals.counted(tx) == [("one", 0, 2, NOW_US - 7), ("three", 0, 1, NOW_US)]
+    tx.run("UPDATE external_objects SET records = 2, due_at = NULL WHERE object_id IN (?, ?)", (named, plain))
+    assert disposals.counted(tx) == [
+        ("mine.Files", 1, 0, None),
+        ("one", 0, 2, NOW_US - 7),
+        ("three", 1, 0, None),
+    ]
+
+
 def test_a_leased_object_is_due_again_when_the_lease_is_over_behind_the_others(tx: Transaction) -> None:
     first = queue(tx, made("first"), NOW_US - 2)
     disposals.lease(tx, [first])

@@ -117,6 +117,44 @@ def test_without_a_backend_the_store_alone_is_swept(statekeep: Statekeep, place:
     assert place.files() == before
 
 
+def test_what_lies_in_each_backend_is_shown_and_whether_it_is_configured_here(
+    statekeep: Statekeep, place: Place
+) -> None:
+    with_something_of_everything(place)
+    backend_id = place.backend.backend_id
+    report = swept(statekeep)
+    counts = {"named": 1, "due": 0, "is_configured": True, "is_overdue": False}
+    assert report["objects"] == [{"backend_id": backend_id, **counts}]
+    lines = [" ".join(line.split()) for line in statekeep("sweep").stdout.splitlines()]
+    after = lines.index("OBJECTS OF BACKEND NAMED DUE CONFIGURED HERE")
+    assert lines[after + 1] == f"{backend_id} 1 0 yes"
+
+
+def test_due_objects_of_a_backend_that_is_not_configured_are_said(statekeep: Statekeep, place: Place) -> None:
+    with_something_of_everything(place)
+    backend_id = place.backend.backend_id
+    statekeep.environ["STATEKEEP__WORKERS__STATE_BACKEND"] = ""
+    counts = {"named": 1, "due": 1, "is_configured": False, "is_overdue": False}
+    assert swept(statekeep)["objects"] == [{"backend_id": backend_id, **counts}]
+    said = f"1 object of backend {backend_id} is due; that backend is not configured here."
+    assert said in statekeep("sweep").stdout.splitlines()
+
+
+def test_when_nobody_has_deleted_them_for_a_day_that_is_1_and_said_on_stderr(
+    statekeep: Statekeep, place: Place
+) -> None:
+    place.clock.advance(-_TWO_DAYS)
+    for value in ('"1"', '"2"', '"3"'):
+        place.write("k", value)
+    backend_id = place.backend.backend_id
+    done = statekeep("sweep", "--json", STATEKEEP__WORKERS__STATE_BACKEND="")
+    assert done.returncode == 1
+    assert f"2 objects of backend {backend_id} are due; that backend is not configured here" in done.stderr
+    assert "[workers] state_backend or read_backends" in done.stderr
+    assert json.loads(done.stdout)["objects"][0]["is_overdue"]
+    assert statekeep("sweep").returncode == 0
+
+
 def test_a_backend_that_cannot_be_made_is_78_and_nothing_is_swept(statekeep: Statekeep, place: Place) -> None:
     with_something_of_everything(place)
     before = place.tables(), place.files()

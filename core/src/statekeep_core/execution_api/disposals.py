@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 _MAX_BACKENDS_TIMES_ORIGINS = 1_000
 
 
-def describe(work: Work, _: m.DescribeStore) -> m.StoreDescription:
+def describe(work: Work, request: m.DescribeStore) -> m.StoreDescription:
     """Return which store this is, what it takes inline, and what was left of plain backends."""
     [(store_id,)] = work.tx.rows("SELECT store_id FROM store")
-    return m.StoreDescription(store_id, work.policy.max_value_bytes, disposals.plain_objects_left(work.tx))
+    return m.StoreDescription(
+        store_id,
+        work.policy.max_value_bytes,
+        disposals.plain_objects_left(work.tx),
+        # Most who ask are about to read or write one value, and would wait for all objects to be counted.
+        tuple(disposals.counted(work.tx)) if request.with_objects else (),
+    )
 
 
 def fetch(work: Work, request: m.FetchDisposals) -> m.Disposals:

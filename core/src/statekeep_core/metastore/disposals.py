@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statekeep_core._shared.state.messages import Disposal
+from statekeep_core._shared.state.messages import Disposal, ObjectsOfBackend
 
 from .objects import COLUMNS, external_of, origin_text
 
@@ -85,3 +85,18 @@ def plain_objects_left(tx: Transaction) -> int:
     """Return how many objects of plain backends nothing names; the store has nobody delete them."""
     [(left,)] = tx.rows("SELECT count(*) FROM external_objects WHERE due_at > 0 AND digest IS NULL")
     return int(left)
+
+
+def counted(tx: Transaction) -> list[ObjectsOfBackend]:
+    """Return how many objects there are by backend, those of plain backends too. Reads the whole table.
+
+    What has its grace or a lease before it is neither named nor due, and alone makes no line.
+    """
+    is_due = "due_at > 0 AND due_at <= ? AND digest IS NOT NULL"
+    rows = tx.rows(
+        "SELECT backend_id, count(CASE WHEN records > 0 THEN 1 END),"
+        f" count(CASE WHEN {is_due} THEN 1 END), min(CASE WHEN {is_due} THEN due_at END)"
+        " FROM external_objects GROUP BY backend_id ORDER BY backend_id",
+        (tx.now.wall_us, tx.now.wall_us),
+    )
+    return [ObjectsOfBackend(*row) for row in rows if row[1] or row[2]]

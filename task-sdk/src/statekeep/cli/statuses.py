@@ -28,7 +28,10 @@ _NO_SUCH_TASK = {exit_status.USAGE: "it was refused, or there is no such task or
 
 _VALUE_LOST = {exit_status.LOST: "the value's object is gone or is not what was written; nothing was printed"}
 _UNUSABLE = {exit_status.FAILED: "a backend failed; what is wrong is said"}
-_LEFT = {exit_status.FAILED: "something could not be removed, which is said; what was removed is gone"}
+_LEFT = {
+    exit_status.FAILED: "something could not be removed, or has been due for more than a day and no backend "
+    "here can;\n       what that is is said, and what was removed is gone"
+}
 
 
 def _shown(meanings: dict[int, str]) -> str:

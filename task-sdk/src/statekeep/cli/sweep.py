@@ -12,6 +12,7 @@ from .._shared.state import messages as m
 from ..backends.configured import Backends
 from ..sweeping.disposal import dispose
 from ..sweeping.expiry import clean_up, expire
+from ..sweeping.known import known
 from ..sweeping.orphans import DEFAULT_GRACE_SECONDS, check_grace, sweep_orphans
 from ..sweeping.report import CleanedUp, Report
 from . import sweep_report
@@ -105,8 +106,9 @@ def _swept(ask: Ask, asked: _Asked) -> Report:
             grace_seconds=asked.grace_seconds,
             **options,
         )
-    left = ask(m.DescribeStore()).plain_objects_left
-    return Report(asked.dry_run, expired, disposed, cleaned_up, orphans, left)
+    after: m.StoreDescription = ask(m.DescribeStore(with_objects=True))
+    objects = known(after.objects, backends, now=datetime.now(UTC))
+    return Report(asked.dry_run, expired, disposed, cleaned_up, orphans, after.plain_objects_left, objects)
 
 
 def _backends(store_id: str) -> tuple[BaseStateBackend, ...]:

@@ -12,14 +12,18 @@ from .table import print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..sweeping.report import Orphans, Removed, Report
+    from ..sweeping.report import Known, Orphans, Removed, Report
 
+_CONFIGURE = (
+    "sweep where it is, or name it in [workers] state_backend or read_backends, or its url in "
+    "[object_store] read_urls; objects from before encryption need [encryption] allow_plaintext = true"
+)
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def status_of(report: Report) -> int:
-    """Return the status to exit with: that of a failure when something could not be removed."""
-    return FAILED if report.failures else 0
+    """Return the status to exit with: that of a failure when something could not be removed by anybody."""
+    return FAILED if report.failures or report.forgotten else 0
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
@@ -28,10 +32,13 @@ def print_report(report: Report, *, as_json: bool) -> None:
         print_json(_document(report))
     else:
         _print_removed(report)
+        _print_known(report.objects)
         for line in _remarks(report):
             print_for_people(f"{line}\n")
     for failure in report.failures:
         say(f"{failure.what} failed: {failure.problem}")
+    for known in report.forgotten:
+        say(f"{_left_to_others(known)}, and nobody has deleted them for more than a day; {_CONFIGURE}")
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -44,6 +51,7 @@ def _document(report: Report) -> dict[str, Any]:
         "cleaned_up": list(report.cleaned_up.backend_ids),
         "orphans": None if orphans is None else _orphans_document(orphans),
         "plain_objects_left": report.plain_objects_left,
+        "objects": [each._asdict() for each in report.objects],
         "failures": [each._asdict() for each in report.failures],
     }
 
@@ -72,7 +80,29 @@ def _object_rows(what: str, removed: Sequence[Removed]) -> list[tuple[str, ...]]
     return [(what, each.backend_id, f"{each.objects:,}", _size(each.size_bytes)) for each in removed]
 
 
+def _print_known(objects: Sequence[Known]) -> None:
+    """Print what lies in each backend, by the ids in the records: an old bucket, or what is not encrypted."""
+    if objects:
+        rows = [
+            (each.backend_id, f"{each.named:,}", f"{each.due:,}", "yes" if each.is_configured else "no")
+            for each in objects
+        ]
+        print_for_people("\n")
+        print_table(("OBJECTS OF BACKEND", "NAMED", "DUE", "CONFIGURED HERE"), rows)
+        print_for_people("\n")
+
+
+def _left_to_others(known: Known) -> str:
+    are = "is" if known.due == 1 else "are"
+    return (
+        f"{_objects(known.due)} of backend {known.backend_id} {are} due; that backend is not configured here"
+    )
+
+
 def _remarks(report: Report) -> Iterator[str]:
+    for known in report.objects:
+        if known.is_left_to_others and not known.is_overdue:
+            yield f"{_left_to_others(known)}."
     orphans = report.orphans
     if orphans is not None:
         yield f"Listed: {_objects(orphans.listed)}."

@@ -67,6 +67,26 @@ class Orphans(NamedTuple):
     is_complete: bool = True
 
 
+class Known(NamedTuple):
+    """The objects of one backend id that the store knows, after the sweep.
+
+    ``named``: by an entry, the history or a staged write. ``due``: to be deleted, and not deleted.
+    ``is_configured``: a backend here reads this id. ``is_overdue``: some have been due for so long that
+    nobody elsewhere deletes them either.
+    """
+
+    backend_id: str
+    named: int
+    due: int
+    is_configured: bool
+    is_overdue: bool
+
+    @property
+    def is_left_to_others(self) -> bool:
+        """Whether some are due that nothing here can delete."""
+        return self.due > 0 and not self.is_configured
+
+
 class Report(NamedTuple):
     """A whole sweep. ``orphans`` is None when they were not looked for.
 
@@ -79,12 +99,18 @@ class Report(NamedTuple):
     cleaned_up: CleanedUp
     orphans: Orphans | None
     plain_objects_left: int
+    objects: tuple[Known, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Everything that was not done."""
         of_orphans = () if self.orphans is None else self.orphans.failures
         return (*self.disposed.failures, *self.cleaned_up.failures, *of_orphans)
+
+    @property
+    def forgotten(self) -> tuple[Known, ...]:
+        """The backends whose objects nobody deletes, neither here nor, for all that can be seen, elsewhere."""
+        return tuple(each for each in self.objects if each.is_left_to_others and each.is_overdue)
 
     @property
     def is_complete(self) -> bool:

@@ -314,16 +314,32 @@ class History(Message):
 
 
 class DescribeStore(Message):
-    """Asked by a worker or a person. Answered by :class:`StoreDescription`."""
+    """Asked by a worker or a person. Answered by :class:`StoreDescription`.
+
+    ``with_objects``: count the objects, too, for which the store goes through all of them.
+    """
+
+    with_objects: bool = False
+
+
+class ObjectsOfBackend(Message):
+    """How many objects of one backend the store knows: those that an entry, the history or a staged write
+    names, and those that nothing names and that may be deleted, the oldest since ``oldest_due_at``."""
+
+    backend_id: str
+    named: int = 0
+    due: int = 0
+    oldest_due_at: int | None = None
 
 
 class StoreDescription(Message):
     """``plain_objects_left``: how many objects of plain backends lost their record to an expiry or a clean-up
-    of the store, which cannot delete them."""
+    of the store, which cannot delete them. ``objects``: one per backend id, where they were asked for."""
 
     store_id: str
     max_value_bytes: int
     plain_objects_left: int = 0
+    objects: tuple[ObjectsOfBackend, ...] = ()
 
 
 class FetchDisposals(Message):
