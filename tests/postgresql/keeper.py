@@ -1,8 +1,8 @@
 """Keeps one PostgreSQL running for as long as somebody holds the other end of its standard input.
 
 A process of its own, so that a test run that is killed leaves no PostgreSQL and no folder behind. Run as
-``python keeper.py BINARIES FOLDER [USER]``; takes ``start``, ``stop`` and ``kill``, a line each, and says
-``done`` after each.
+``python keeper.py BINARIES FOLDER USER [NAME=VALUE...]``, with an empty USER for whoever runs it; takes
+``start``, ``stop`` and ``kill``, a line each, and says ``done`` after each.
 """
 
 import contextlib
@@ -26,14 +26,16 @@ _SETTINGS = {
 
 
 def main() -> None:
-    binaries, folder, *user = sys.argv[1:]
+    binaries, folder, user, *settings = sys.argv[1:]
     server: subprocess.Popen[bytes] | None = None
     # Ctrl-C at a terminal reaches the whole group; the test run decides when this ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         for line in sys.stdin:
             if line.strip() == "start":
-                server = _start(Path(binaries), Path(folder), user)
+                # One that was killed has children who keep the next from starting until they notice.
+                if server is None or server.poll() is not None:
+                    server = _start(Path(binaries), Path(folder), user or None, settings)
             elif server is not None:
                 _end(server, signal.SIGINT if line.strip() == "stop" else signal.SIGKILL)
             print("done", flush=True)
@@ -43,9 +45,8 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(binaries: Path, folder: Path, user: list[str]) -> subprocess.Popen[bytes]:
+def _start(binaries: Path, folder: Path, account: str | None, settings: list[str]) -> subprocess.Popen[bytes]:
     data = folder / "data"
-    account = next(iter(user), None)
     if not data.exists():
         subprocess.run(
             [
@@ -58,10 +59,10 @@ def _start(binaries: Path, folder: Path, user: list[str]) -> subprocess.Popen[by
             cwd=folder,
             user=account,
         )
-    settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+    options = [f"-c{name}={value}" for name, value in _SETTINGS.items()] + [f"-c{text}" for text in settings]
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", folder, *settings],
+            [binaries / "postgres", "-D", data, "-k", folder, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

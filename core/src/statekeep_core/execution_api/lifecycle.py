@@ -41,7 +41,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
             "fresh", "was given without rerun", "give both, to run a finished task again from nothing"
         )
     tx = work.tx
-    lease_us = _lease_us(request.lease_seconds)
+    lease_in_us = lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)
     tx.locks.hold_try(instance.instance_id, instance.current_try_number)
     retention.drop_expired(tx, work.policy, instance)
@@ -52,7 +52,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
         task_entries.clear(tx, instance.instance_id)
     objects.settle(tx)  # so that no write in the same transaction takes it for what itself has left
     try_number = instance.current_try_number + 1
-    tries.begin(tx, instance.instance_id, try_number, request.supervisor, lease_us)
+    tries.begin(tx, instance.instance_id, try_number, request.supervisor, lease_in_us)
     _grant_all(tx, instance.instance_id, try_number, request)
     return m.Started(
         instance_id=instance.instance_id,
@@ -103,8 +103,8 @@ def _grant_all(tx: Transaction, instance_id: int, try_number: int, request: m.St
 
 def heartbeat(work: Work, caller: TryCaller, request: m.Heartbeat) -> m.LeaseRenewed:
     """Renew the lease; one that has run out is renewed as well, as long as nobody has taken over."""
-    lease_us = _lease_us(request.lease_seconds)
-    tries.renew_lease(work.tx, caller.instance_id, caller.try_number, lease_us)
+    lease_in_us = lease_us(request.lease_seconds)
+    tries.renew_lease(work.tx, caller.instance_id, caller.try_number, lease_in_us)
     return m.LeaseRenewed(request.lease_seconds)
 
 
@@ -176,7 +176,8 @@ def _outcome(work: Work, caller: TryCaller, request: m.Finish) -> m.Finished | m
     return m.Finished("succeeded", applied)
 
 
-def _lease_us(lease_seconds: float) -> int:
+def lease_us(lease_seconds: float) -> int:
+    """Return a lease in microseconds. Raises :class:`InvalidRequestError` outside the limits."""
     if not 0 < lease_seconds <= _LONGEST_LEASE_SECONDS:
         raise _refused(
             "lease",

@@ -31,7 +31,7 @@ from .task_state import TaskState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statekeep_core.policy import Work
+    from statekeep_core.policy import Policy, Work
 
     from .applied_state import State
     from .caller import Caller
@@ -67,7 +67,7 @@ def set_(work: Work, caller: Caller, request: m.Set) -> m.Written:
             remedy="give at most one of them",
         )
     if request.external is None:
-        _check_value(work, request.key, request.value)
+        check_value(work.policy, request.key, request.value)
     else:
         external.check(request, request.external)
     check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
@@ -118,26 +118,27 @@ def _combine(
     work: Work, caller: Caller, request: m.Increment | m.SetMax, kind: str, operand: bytes
 ) -> m.Entry:
     check_key(request.key)
-    _check_value(work, request.key, operand)
+    check_value(work.policy, request.key, operand)
     check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
     operation = Operation(request.key, kind, operand, request.retention)
     entry = _open(work, caller, request, targets.WRITE, request.key).combine(operation)
     # What it came to; when that is refused, the caller rolls back.
-    _check_size(work, request.key, entry.size_bytes)
+    _check_size(work.policy, request.key, entry.size_bytes)
     return entry
 
 
-def _check_value(work: Work, key: str, value: bytes) -> None:
-    _check_size(work, key, len(value))
+def check_value(policy: Policy, key: str, value: bytes) -> None:
+    """Refuse a value that is no JSON, or too large for the store."""
+    _check_size(policy, key, len(value))
     check_encoded(value, what=f"value for {key!r}")
 
 
-def _check_size(work: Work, key: str, size_bytes: int) -> None:
-    if size_bytes > work.policy.max_value_bytes:
+def _check_size(policy: Policy, key: str, size_bytes: int) -> None:
+    if size_bytes > policy.max_value_bytes:
         raise ValueTooLargeError(
             what=f"value for {key!r}",
             size_bytes=size_bytes,
-            limit_bytes=work.policy.max_value_bytes,
+            limit_bytes=policy.max_value_bytes,
             remedy="set [workers] state_backend to keep large values on the worker",
         )
 

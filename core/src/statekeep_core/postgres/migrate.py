@@ -118,7 +118,9 @@ def _apply_step(connection: psycopg.Connection[tuple[Any, ...]], step: Migration
 
 def _schema(connection: psycopg.Connection[tuple[Any, ...]], known: list[Migration]) -> Schema:
     newest = known[-1].number
-    if connection.execute("SELECT to_regclass('store')").fetchone() == (None,):
+    # Not to_regclass: what that has once not found, it goes on not finding until the transaction ends.
+    there = "SELECT 1 FROM pg_tables WHERE tablename = 'store' AND schemaname = ANY (current_schemas(false))"
+    if connection.execute(there).fetchone() is None:
         return Schema(0, 0, newest, "")
     [row] = connection.execute(
         "SELECT schema_version::int, compatible_from::int, written_by_release FROM store"

@@ -5,24 +5,28 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from statekeep_core._shared.state import wire
-from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError
+from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
 from statekeep_core.execution_api import service
 from statekeep_core.metastore import objects
 from statekeep_core.policy import Policy, Work
 
 from . import failures
 from .connection import Pool, place_of
+from .hot_path import HotPath
 from .migrate import migrate, require_usable
 from .transaction import PostgresTransaction
+from .waves import waves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import psycopg
-
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.metastore.clock import Clock
+
+    from .waves import Wave
 
     Call = tuple[Plain, str, Plain]
 
@@ -71,9 +75,22 @@ class PostgresStore:
     def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
         """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
 
-        Each call is answered as it would be alone, those before it in the group first.
+        Each call is answered as it would be alone, after those before it in the group that concern the same
+        try or are not a try's.
         """
-        return [self._answer(call) for call in calls]
+        parsed = [_parsed(call) for call in calls]
+        replies: dict[int, Plain] = {}
+        # Whoever holds a try for long makes each of its calls wait; the first of them does so for all.
+        silent: dict[int, Plain] = {}
+        for wave in waves(parsed, self.policy):
+            replies.update(self._answered_together(wave))
+            # Those that no statement answered are hot ones, too.
+            for number in sorted({*wave.others, *(number for number, _ in wave.hot)} - replies.keys()):
+                instance_id = _instance_id(parsed[number])
+                replies[number] = silent.get(instance_id) or self._answer(parsed[number])
+                if instance_id and replies[number].get("code") == UnavailableError.code:
+                    silent[instance_id] = replies[number]
+        return [replies[number] for number in range(len(parsed))]
 
     def transact(self, operation: Callable[[Work], Any]) -> Any:
         """Run an operation in a write transaction of its own and return its result after the commit.
@@ -87,9 +104,32 @@ class PostgresStore:
         """Close the connections. Closed twice is fine."""
         self._pool.close()
 
-    def _answer(self, plain_call: Call) -> Plain:
+    def _answered_together(self, wave: Wave) -> dict[int, Plain]:
+        if not wave.hot:
+            return {}
         try:
-            call = service.parse(*plain_call)
+            with failures.translated(self.place), self._pool.connection() as connection:
+                replies = self._hot_replies(connection, wave)
+            return {number: wire.to_plain(reply) for number, reply in replies.items()}
+        except StatekeepError as error:
+            return {number: _plain_refusal(error) for number, _ in wave.hot}
+
+    def _hot_replies(self, connection: psycopg.Connection[tuple[Any, ...]], wave: Wave) -> dict[int, Any]:
+        """Return what statements for many answer: none when one fails, as alone each call gets its own."""
+        try:
+            try:
+                return HotPath(connection, self._clock).answer(wave.hot)
+            except psycopg.errors.LockNotAvailable:
+                return HotPath(connection, self._clock, passes_held=True).answer(wave.hot)
+        except psycopg.Error:
+            if connection.closed:
+                raise
+            return {}
+
+    def _answer(self, call: service.Call | StatekeepError) -> Plain:
+        if isinstance(call, StatekeepError):
+            return _plain_refusal(call)
+        try:
             with failures.translated(self.place):
                 reply = self._transacted(
                     lambda work: service.answer(work, call), reads_only=service.is_read(call)
@@ -127,6 +167,18 @@ class PostgresStore:
                 tx.roll_back()
             raise
         return result
+
+
+def _parsed(call: Call) -> service.Call | StatekeepError:
+    try:
+        return service.parse(*call)
+    except StatekeepError as error:
+        return error
+
+
+def _instance_id(call: service.Call | StatekeepError) -> int:
+    """Return the number of the task instance that a try speaks for; 0 for everybody else."""
+    return getattr(getattr(call, "claims", None), "instance_id", 0)
 
 
 def _plain_refusal(error: StatekeepError) -> Plain:

@@ -28,7 +28,7 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 # Leases are reckoned by the one clock that all servers see.
-_BOOT_ID = "database"
+BOOT_ID = "database"
 
 
 class PostgresTransaction(Transaction):
@@ -117,7 +117,7 @@ class PostgresTransaction(Transaction):
             pass
         [[now_us]] = cursor.fetchall()
         if self._now is None:
-            self._now = self._clock() if self._clock is not None else Instant(now_us, now_us, _BOOT_ID)
+            self._now = self._clock() if self._clock is not None else Instant(now_us, now_us, BOOT_ID)
 
     def _execute(self, sql: str, parameters: Sequence[Value]) -> psycopg.Cursor[Row]:
         self._open()

@@ -1,0 +1,189 @@
+"""What tasks send most costs one round trip, alone or together, and is answered as by the long way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from statekeep_core._shared.state import messages as m
+from statekeep_core.policy import Policy
+from statekeep_core.postgres import waves as waves_module
+from statekeep_core.postgres.connection import BoundedConnection
+from statekeep_core.postgres.store import PostgresStore
+
+from core.tests.conftest import TASK, WORKER, Client, FreshStore, MovedClock
+from core.tests.execution_api.conftest import FLIGHTS, OPERATOR
+from core.tests.postgres.conftest import Stage
+
+HOT = [m.Get("k"), m.Get("absent"), m.Set("k", b"2"), m.Set("new", b"1", retention=60), m.Delete("k")]
+
+
+@contextmanager
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
+    trips: list[None] = []
+    wait = BoundedConnection.wait
+
+    def counted(self: BoundedConnection, *arguments: Any, **options: Any) -> Any:
+        trips.append(None)
+        return wait(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BoundedConnection, "wait", counted)
+        yield trips
+
+
+@pytest.mark.parametrize("asked", [*HOT, m.Heartbeat()], ids=repr)
+def test_it_costs_one_round_trip(live: Client, monkeypatch: pytest.MonkeyPatch, asked: Any) -> None:
+    claims = live.start()
+    live.ask(claims, m.Set("k", b"1"))
+    with round_trips(monkeypatch) as trips:
+        live.ask(claims, asked)
+    assert len(trips) == 1
+
+
+def test_many_of_a_kind_cost_one_round_trip_together(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = [live.start(TASK._replace(map_index=index)) for index in range(20)]
+    with round_trips(monkeypatch) as trips:
+        replies = live.ask_together(*[(one, m.Set(f"{key}", b"1")) for one in claims for key in range(10)])
+    assert len(trips) == 1
+    assert len({reply.version for reply in replies}) == 200
+
+
+def test_a_refused_neighbour_is_refused_alone(live: Client) -> None:
+    old = live.start()
+    current = live.start(holds_lock=True)
+    replies = live.ask_together(
+        (current, m.Set("a", b"1")),
+        (old, m.Set("b", b"1")),
+        (current, m.Set("c", b"NaN")),
+        (current, m.Get("")),
+        (m.TryClaims(99, 1), m.Get("a")),
+        (old, m.Heartbeat()),
+        (current, m.Set("d", b"1")),
+    )
+    codes = [getattr(reply, "code", None) for reply in replies]
+    refused = ["superseded", "invalid_value", "invalid_key", "unauthenticated", "superseded"]
+    assert codes == [None, *refused, None]
+    assert [entry.key for entry in live.ask(current, m.ListEntries()).entries] == ["a", "d"]
+
+
+def test_a_value_that_lies_elsewhere_is_let_go_of_the_long_way(live: Client) -> None:
+    claims = live.start()
+    external = m.External("b/k", "bucket", "k~" + "A" * 26, TASK, 10, b"d" * 32)
+    for write in (m.Set("k", b"1"), m.Delete("k")):
+        live.ask(claims, m.Set("k", b"", external=external), f"before {write!r}"[:64])
+        assert live.ask(claims, m.Get("k")).external == external
+        live.ask(claims, write)
+        assert live.rows("SELECT records FROM external_objects") == [(0,)]
+        live.store.transact(lambda work: work.tx.run("DELETE FROM external_objects"))
+
+
+def test_what_somebody_holds_delays_no_answer_for_ever_and_no_neighbour_is_refused(
+    live: Client, stage: Stage
+) -> None:
+    held, free = live.start(), live.start(TASK._replace(task_id="free"))
+    with stage.holding(f"SELECT FROM tries WHERE instance_id = {held.instance_id} FOR UPDATE"):
+        sets = [m.Set(f"{number}", b"1") for number in range(20)]
+        *refused, written = live.ask_together(*[(held, one) for one in sets], (free, m.Set("k", b"1")))
+    assert {reply.code for reply in refused} == {"unavailable"}
+    assert written.version is not None
+    assert live.ask(held, m.Get("k")) == m.Absent("k")
+
+
+def test_two_groups_over_the_same_tries_in_any_order_do_not_wait_for_each_other(
+    live: Client, stage: Stage, store: PostgresStore
+) -> None:
+    claims = [live.start(TASK._replace(map_index=index)) for index in range(12)]
+
+    def ask(order: list[m.TryClaims]) -> list[Any]:
+        sets = [(one, m.Set(f"{key}", b"1")) for key in "ab" for one in order]
+        return live.ask_together(*sets, *[(one, m.Heartbeat()) for one in order])
+
+    groups = [stage.begin(ask, claims[::-1] if number % 2 else claims) for number in range(24)]
+    kinds = {type(reply) for group in groups for reply in group.result()}
+    assert kinds == {m.Written, m.LeaseRenewed}
+    assert store.repeated == 0
+
+
+# Over two keys of two tries and an asset, so that hot and other calls meet in every order.
+keys = st.sampled_from(["a", "b"])
+requests = st.one_of(
+    keys.map(m.Get),
+    st.tuples(keys, st.integers(0, 9)).map(lambda pair: m.Set(pair[0], f"{pair[1]}".encode())),
+    keys.map(lambda key: m.Set(key, b"1", retention="never")),
+    keys.map(lambda key: m.Set(key, b"1", retention=60)),
+    keys.map(m.Delete),
+    st.just(m.Heartbeat()),
+    keys.map(lambda key: m.Increment(key, b"1")),
+    keys.map(lambda key: m.Set(key, b"1", if_absent=True)),
+    st.just(m.Clear()),
+    st.just(m.ListEntries(with_values=True)),
+    st.just(m.Finish(succeeded=False)),
+)
+groups_of_calls = st.lists(st.tuples(st.integers(0, 2), requests), max_size=20)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=groups_of_calls)
+def test_a_group_is_answered_as_its_calls_would_be_one_by_one(
+    fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[int, Any]]
+) -> None:
+    def answers(*, together: bool) -> list[Any]:
+        client = Client(fresh_store(Policy(), MovedClock()))
+        claims: list[m.Claims] = [client.start(TASK._replace(map_index=index)) for index in range(2)]
+        look = m.Get("a", TASK._replace(map_index=0))
+        asked = [(OPERATOR, look) if who == 2 else (claims[who], one) for who, one in calls]
+        replies = client.ask_together(*asked) if together else [client.ask_together(one)[0] for one in asked]
+        rows = client.rows("SELECT instance_id, key, value, expires_at FROM task_entries ORDER BY 1, 2")
+        client.store.close()
+        return [*map(without_version, replies), *rows]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waves_module, "is_hot", lambda *_: False)
+        one_by_one = answers(together=False)
+    assert answers(together=True) == one_by_one
+
+
+def without_version(reply: Any) -> Any:
+    if isinstance(reply, m.Entries):
+        return tuple(entry._replace(version=None) for entry in reply.entries)
+    if isinstance(reply, m.Entry | m.Written) and reply.version is not None:
+        return reply._replace(version=0)
+    if isinstance(reply, m.Refusal):
+        return reply.code
+    return reply
+
+
+def test_versions_grow_with_every_write_of_a_key_deletes_included(live: Client, stage: Stage) -> None:
+    claims = live.start()
+
+    def write(number: int) -> Any:
+        return live.ask(claims, m.Delete("k") if number % 5 == 4 else m.Set("k", f"{number}".encode()))
+
+    with psycopg.connect(live.store._pool._url, autocommit=True) as connection:
+        # Where the database itself sees the order: each commit's row, by a trigger.
+        connection.execute("CREATE TABLE seen (n bigserial, version bigint)")
+        connection.execute(
+            "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN INSERT INTO seen (version) VALUES (NEW.version); RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER see AFTER INSERT OR UPDATE ON task_entries FOR EACH ROW EXECUTE FUNCTION see()"
+        )
+        try:
+            for each in [stage.begin(write, number) for number in range(100)]:
+                each.result()
+            versions = [row[0] for row in connection.execute("SELECT version FROM seen ORDER BY n")]
+        finally:
+            connection.execute("DROP TRIGGER see ON task_entries; DROP FUNCTION see; DROP TABLE seen")
+    assert len(versions) == 80
+    assert versions == sorted(set(versions))
+
+
+def test_nobody_but_a_try_takes_this_path(live: Client) -> None:
+    live.ask(WORKER, m.Start(TASK, outlets=(FLIGHTS,)))
+    live.ask(OPERATOR, m.Set("k", b"1", TASK))
+    assert live.ask(OPERATOR, m.Get("k", TASK)).writer.principal == "operator:ann"
