@@ -14,12 +14,13 @@ from backends.master_keys import keys
 from backends.plain_backend import FolderBackend
 from embedded_try import EmbeddedTry, Store
 from statekeep._shared.state import messages as m
-from statekeep.backends import EncryptedBackend, NotEncryptedError, ObjectStoreBackend
+from statekeep.backends import EncryptedBackend, EncryptionKeys, NotEncryptedError, ObjectStoreBackend
 from statekeep.errors import (
     BackendMismatchError,
     ConflictError,
     ReferenceCorruptError,
     ReferenceMissingError,
+    StoreUnusableError,
     SupersededError,
     UnsupportedError,
     ValueTooLargeError,
@@ -355,10 +356,12 @@ def test_what_was_written_before_encryption_is_refused_unless_that_is_allowed(
     call(state, "set", "large", LARGE)
     call(state, "set", "small", 1)
     strict = house.start(EncryptedBackend(file_store(house.folder), keys())).context.task_state
-    with pytest.raises(NotEncryptedError):
-        call(strict, "get", "small")
-    with pytest.raises(BackendMismatchError):
-        call(strict, "get", "large")
+    for key, error in (("small", NotEncryptedError), ("large", BackendMismatchError)):
+        with pytest.raises(error, match=r"set \[encryption\] allow_plaintext = true to read it") as raised:
+            call(strict, "get", key)
+        assert f"{key} in etl/2026-01-01/load" in str(raised.value)
+        assert "read_backends" not in str(raised.value)
+        assert "delete" not in str(raised.value)
     migrating = EncryptedBackend(file_store(house.folder), keys(), allow_plaintext=True)
     state = house.start(migrating, file_store(house.folder)).context.task_state
     assert call(state, "get", "small") == 1
@@ -367,6 +370,30 @@ def test_what_was_written_before_encryption_is_refused_unless_that_is_allowed(
     call(state, "set", "large", LARGE)
     strict = house.start(EncryptedBackend(file_store(house.folder), keys())).context.task_state
     assert [each.value for each in call(strict, "entries")] == [LARGE, 1]
+
+
+@pytest.mark.parametrize("kind", ["encrypted files", "encrypted plain"])
+def test_a_value_under_a_lost_or_another_key_is_named_as_everywhere_and_the_key_first(
+    house: House, call: Call, kind: str
+) -> None:
+    written = KINDS[kind](house.folder)
+    call(house.start(written).context.task_state, "set", "large", LARGE)
+    lost = EncryptedBackend(written._wrapped, keys("k2"))
+    with pytest.raises(StoreUnusableError) as raised:
+        call(house.start(lost).context.task_state, "get", "large")
+    assert str(raised.value) == (
+        "large in etl/2026-01-01/load cannot be read: there is no encryption key k1; "
+        "add that key behind the first one; it was written under it"
+    )
+    other = EncryptedBackend(written._wrapped, EncryptionKeys({"k1": bytes(range(100, 132))}))
+    with pytest.raises(ReferenceCorruptError) as refused:
+        call(house.start(other).context.task_state, "get", "large")
+    message = str(refused.value)
+    assert message.startswith(
+        "large in etl/2026-01-01/load does not open: its encryption key k1 is not the one that it was "
+        "written with, or the object is not what was written: "
+    )
+    assert "delete" not in message
 
 
 # --- several at once -------------------------------------------------------------------------------------

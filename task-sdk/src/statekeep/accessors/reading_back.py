@@ -104,8 +104,10 @@ class ReadingBack:
         facts = {"scope": self._backends.whose(target), "key": key, "reference": external.reference}
         try:
             text = yield backend_calls.deserialize(backend, external)
-        except (ReferenceMissingError, ReferenceCorruptError) as error:
-            _tell(error, facts)
+        except StatekeepError as error:
+            # One that says whose value it is; others are about the backend, and no value's.
+            if isinstance(error, ReferenceMissingError | ReferenceCorruptError) or "key" in error.facts:
+                _tell(error, facts)
             raise
         if text is None:  # a backend that has a default where the contract wants an error
             raise ReferenceMissingError(**facts)

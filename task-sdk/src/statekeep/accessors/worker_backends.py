@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .flows import Flow
 
 
+_ALLOW_PLAINTEXT = (
+    "it was written before encryption: set [encryption] allow_plaintext = true to read it, and write it again"
+)
+
+
 class Backends(Protocol):
     """The backends that are configured. Callable from several threads; the first call of each may be slow."""
 
@@ -46,9 +51,13 @@ class WorkerBackends:
         backend_id = external.backend_id
         backend = yield from self._backend(backend_id, partial(self._backends.reader, backend_id))
         if backend is None:
-            raise BackendMismatchError(
-                scope=self.whose(target), key=key, reference=external.reference, backend_id=backend_id
-            )
+            facts = {"scope": self.whose(target), "key": key, "reference": external.reference}
+            encrypted_id = f"encrypted:{backend_id}"  # as the encrypted backend marks it
+            encrypting = yield from self._backend(encrypted_id, partial(self._backends.reader, encrypted_id))
+            # Configured it is, and refuses it: naming the class once more would change nothing.
+            if encrypting is not None:
+                facts["remedy"] = _ALLOW_PLAINTEXT
+            raise BackendMismatchError(**facts, backend_id=backend_id)
         return backend
 
     def origin_of(self, target: Target) -> TaskAddress | AssetAddress:

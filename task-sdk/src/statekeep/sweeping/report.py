@@ -109,7 +109,7 @@ class Report(NamedTuple):
 
     @property
     def forgotten(self) -> tuple[Known, ...]:
-        """The backends whose objects nobody deletes, neither here nor, for all that can be seen, elsewhere."""
+        """The backends whose objects nobody deletes: not here, nor elsewhere for all that can be seen."""
         return tuple(each for each in self.objects if each.is_left_to_others and each.is_overdue)
 
     @property

@@ -131,6 +131,16 @@ def test_where_plaintext_is_allowed_a_damaged_ciphertext_is_still_refused(
         take(allowing, reference)
 
 
+def test_a_text_that_was_cut_is_the_objects_fault_and_no_keys(immutable: EncryptedBackend) -> None:
+    reference = put(immutable, "1")
+    stored = immutable._wrapped.objects[reference]
+    immutable._wrapped.objects[reference] = stored._replace(value=stored.value[:-2])
+    with pytest.raises(ReferenceCorruptError, match=r"is not what was written \(it was cut\)") as caught:
+        take(immutable, reference)
+    assert "encryption key" not in str(caught.value)
+    assert "delete" not in str(caught.value)
+
+
 def test_another_encrypted_backends_objects_do_not_open_here() -> None:
     medium = ImmutableMemoryObjects("s")
     theirs = EncryptedBackend(medium, keys("theirs"))

@@ -220,7 +220,7 @@ class ReferenceMissingError(StatekeepError):
 
     code = "reference_missing"
     http_status = 409
-    template = "the object of {key} in {scope} is gone: {reference}; restore it, or delete the key"
+    template = "the object of {key} in {scope} is gone: {reference}; restore it, or delete the entry"
 
 
 class ReferenceCorruptError(StatekeepError):
@@ -229,12 +229,13 @@ class ReferenceCorruptError(StatekeepError):
     code = "reference_corrupt"
     http_status = 409
     template = (
-        "the object of {key} in {scope} is not what was written: {reference}; restore it, or delete the key"
+        "the object of {key} in {scope} is not what was written: {reference}; restore it, or delete the entry"
     )
 
 
 class BackendMismatchError(StatekeepError):
-    """The reference's backend is not configured. Facts: ``scope``, ``key``, ``reference``, ``backend_id``.
+    """The reference's backend is not configured. Facts: ``scope``, ``key``, ``reference``, ``backend_id``;
+    ``remedy`` where it is known what makes just this one readable.
 
     The value is where it was written; nothing is lost.
     """
@@ -245,6 +246,11 @@ class BackendMismatchError(StatekeepError):
         "{key} in {scope} lies at {reference}, and its backend ({backend_id}) is not configured here; name "
         "the class in [workers] state_backend or read_backends, or the old url in [object_store] read_urls"
     )
+
+    def _wording(self, facts: dict[str, Fact]) -> str:
+        if "remedy" in facts:
+            return "{key} in {scope} lies at {reference}, of backend {backend_id}; {remedy}"
+        return self.template
 
 
 class CondemnedError(StatekeepError):

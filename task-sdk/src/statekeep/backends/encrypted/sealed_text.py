@@ -58,6 +58,14 @@ class DamagedTextError(Exception):
     """The text is no ciphertext of this address under this key, whole and unaltered. Says what is wrong."""
 
 
+class NotAuthenticError(DamagedTextError):
+    """The text was altered or moved, or the key of this id is another than it was: no one can tell which."""
+
+    def __init__(self, problem: str, key_id: str) -> None:
+        super().__init__(problem)
+        self.key_id = key_id
+
+
 class UnknownKeyError(Exception):
     """The ciphertext names a key that is not there."""
 
@@ -136,7 +144,7 @@ def unseal(text: str, keys: EncryptionKeys, origin: bytes) -> str:
         clear.append(decryptor.update(waiting[:-TAG_BYTES]))
         waiting = waiting[-TAG_BYTES:]
     clear.append(decryptor.update(waiting[:-TAG_BYTES]))
-    _authenticate(decryptor, waiting[-TAG_BYTES:])
+    _authenticate(decryptor, waiting[-TAG_BYTES:], header.key_id)
     return _decoded(clear)
 
 
@@ -167,14 +175,14 @@ def _decoded_pieces(text: str, start: int) -> Iterator[bytes]:
         yield decoded
 
 
-def _authenticate(decryptor: AEADDecryptionContext, tag: bytes) -> None:
+def _authenticate(decryptor: AEADDecryptionContext, tag: bytes, key_id: str) -> None:
     from cryptography.exceptions import InvalidTag
 
     problem = "it was altered, or was written for another key, or under another master key of the same id"
     try:
         decryptor.finalize_with_tag(tag)
     except (InvalidTag, ValueError):  # the latter for a tag that was cut
-        raise DamagedTextError(problem) from None
+        raise NotAuthenticError(problem, key_id) from None
 
 
 def _decoded(clear: list[bytes]) -> str:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from ..._shared.state.backend import BaseStateBackend
 from ..._shared.state.errors import (
     InvalidRequestError,
-    ReferenceCorruptError,
-    StoreUnusableError,
     UnsupportedError,
 )
 from .keys import EncryptionKeys
-from .refusals import NotEncryptedError
+from .refusals import KeyUnknownError, NotDecryptedError, NotEncryptedError
 from .sealed_text import (
     DamagedTextError,
     NewerFormatError,
+    NotAuthenticError,
     NotSealedError,
     UnknownKeyError,
     check_library,
@@ -76,12 +75,15 @@ class Wrapping(BaseStateBackend):
             if self._allow_plaintext:
                 return text
             raise NotEncryptedError(**facts) from None
+        except NotAuthenticError as error:
+            raise NotDecryptedError(**facts, problem=str(error), key_id=error.key_id) from None
         except DamagedTextError as error:
-            raise ReferenceCorruptError(**facts, problem=str(error)) from None
+            raise NotDecryptedError(**facts, problem=str(error)) from None
         except UnknownKeyError as error:
-            what, problem = f"{whose.key} in {whose.scope}", f"there is no encryption key {error.key_id}"
+            problem = f"there is no encryption key {error.key_id}"
             remedy = "add that key behind the first one; it was written under it"
-            raise StoreUnusableError(what=what, problem=problem, remedy=remedy) from None
+            what = f"{whose.key} in {whose.scope}"
+            raise KeyUnknownError(**facts, what=what, problem=problem, remedy=remedy) from None
         except NewerFormatError as error:
             what = f"format {error} of encrypted values"
             problem = "a newer version of statekeep wrote it; install that"
