@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from statekeep.backends.object_store.failures import failure, is_missing_bucket
+from statekeep.backends.object_store.failures import UnansweredError, failure, is_missing_bucket
 from statekeep.errors import StoreUnusableError, UnavailableError
 
 ANSWER = "Error performing PUT - status code: {status}: <Error><Code>{code}</Code>{more}</Error>"
@@ -57,6 +57,21 @@ def test_what_may_pass_is_unavailable(text: str, words: str) -> None:
     assert isinstance(error, UnavailableError)
     assert words in str(error)
     assert "Debug" not in str(error)
+
+
+SILENCE = "Error performing {method} - HTTP error\n retries: {retries},\n max_retries: 3,\n kind: {kind},\n"
+
+
+@pytest.mark.parametrize(
+    ("retries", "kind", "is_unanswered"),
+    [(0, "Timeout", True), (2, "Timeout", True), (3, "Timeout", False), (0, "Connect", False)],
+)
+def test_silence_that_the_client_did_not_repeat_is_told_from_the_rest(
+    retries: int, kind: str, is_unanswered: bool
+) -> None:
+    error = failure("s3://b", SILENCE.format(method="PUT", retries=retries, kind=kind))
+    assert isinstance(error, UnansweredError) is is_unanswered
+    assert error.code == "unavailable"
 
 
 def test_nothing_that_signs_is_repeated() -> None:

@@ -14,7 +14,7 @@ from statekeep.backends.object_store.local_files import LocalFiles
 from statekeep.backends.object_store.medium import Medium, ObjectAbsentError
 from statekeep.backends.object_store.obstore_medium import ObstoreMedium
 from statekeep.backends.object_store.patience import Patience
-from statekeep.backends.object_store.steps import INLINE_BYTES, Ask, Compute, Step, arun, run
+from statekeep.backends.object_store.steps import INLINE_BYTES, Ask, Compute, Pause, Step, arun, run
 
 
 @pytest.fixture(params=["memory", "local"])
@@ -66,3 +66,13 @@ def test_large_work_leaves_the_event_loops_thread(medium: Medium) -> None:
     assert large != own
     assert small == [own, own] or not medium.is_async  # a medium that blocks has no flow on the loop at all
     assert set(run(threads_of(*sizes_bytes), medium)) == {own}
+
+
+def pausing() -> Generator[Step, Any, str]:
+    yield Pause(0.0)
+    return "awake"
+
+
+def test_a_pause_ends(medium: Medium) -> None:
+    assert run(pausing(), medium) == "awake"
+    assert asyncio.run(arun(pausing(), medium)) == "awake"

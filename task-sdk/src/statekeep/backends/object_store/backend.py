@@ -103,7 +103,7 @@ class ObjectStoreBackend(BaseStateBackend):
             check_backend_id(backend_id)
         self._may_have_moved = backend_id is not None
         self._backend_id = backend_id or derived_backend_id(self._address.url, endpoint)
-        self._policy = flows.Policy(compression_level, part_bytes, self._medium.creates_in_parts)
+        self._policy = flows.Policy(compression_level, part_bytes, self._medium.creates_in_parts, patience)
         self.threshold_bytes = threshold_bytes
         self._store_id: str | None = None
         if store_id is not None:
@@ -238,10 +238,10 @@ class ObjectStoreBackend(BaseStateBackend):
         yield from flows.write(self._policy, path, origin, value, create=False)
 
     def _delete(self, paths: list[str]) -> Generator[Step, Any, None]:
-        yield from flows.delete(paths)
+        yield from flows.delete(self._policy, paths)
 
     def _clear(self, scope: StateScope, all_map_indices: bool) -> Generator[Step, Any, None]:
-        yield from flows.clear(scope, all_map_indices=all_map_indices)
+        yield from flows.clear(self._policy, scope, all_map_indices=all_map_indices)
 
     def _serialize(self, value: str, scope: StateScope | None, storage_key: str) -> Generator[Step, Any, str]:
         if self._stays_inline(value):

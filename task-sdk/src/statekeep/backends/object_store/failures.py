@@ -18,6 +18,13 @@ class _Cause(NamedTuple):
     remedy: str
 
 
+class UnansweredError(UnavailableError):
+    """A request met silence, and the client did not repeat it: it may have taken effect.
+
+    That is so of creating an object, and of deleting several: the client repeats the others by itself.
+    """
+
+
 # By the code in a service's answer, which says more than the status.
 _CODES = MappingProxyType(
     {
@@ -53,6 +60,7 @@ _PHRASES = MappingProxyType(
         "invalid peer certificate": _Cause("its certificate is not trusted", "install its issuer's"),
     }
 )
+_RETRIES = re.compile(r"\bretries: (\d+),\s+max_retries: (\d+)")
 _STATUS = re.compile(r"status code: (\d{3})")
 # The last is that of one object among many that were to be deleted.
 _CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)|\(code: (\w+)\)", re.MULTILINE)
@@ -88,11 +96,17 @@ def failure(where: str, said: str) -> StatekeepError:
         return _unusable(where, cause.problem, cause.remedy)
     status = _STATUS.search(said)
     if status is None:
-        return UnavailableError(what=where, problem=_silence(said))
+        cls = UnansweredError if _was_given_up_at_once(said) else UnavailableError
+        return cls(what=where, problem=_silence(said))
     answered = " ".join(part for part in (f"it answered {status[1]}", code, _message(said)) if part)
     if int(status[1]) >= 500 or int(status[1]) in _PASSING_STATUSES:
         return UnavailableError(what=where, problem=answered)
     return _unusable(where, answered, "check the url, the endpoint and the credentials")
+
+
+def _was_given_up_at_once(said: str) -> bool:
+    retries = _RETRIES.search(said)
+    return "kind: Timeout" in said and retries is not None and int(retries[1]) < int(retries[2])
 
 
 def _unusable(where: str, problem: str, remedy: str) -> StoreUnusableError:

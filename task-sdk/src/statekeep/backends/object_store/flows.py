@@ -1,19 +1,22 @@
 """What the backend does, as flows: writing, reading, deleting and clearing, over any medium.
 
-Requests are repeated below, by the medium. So creating an object that turns out to be there already is no
-fault when it holds the very value: an earlier answer may have been lost.
+Most requests are repeated below, by the medium; those that it leaves alone are repeated here. So creating an
+object that turns out to be there already is no fault when it holds the very value: an earlier answer may
+have been lost.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._shared.state.errors import InvalidRequestError
 from ..._shared.state.scope import TaskScope
 from .layout import ENTRIES_ROOT, scope_path, task_path
-from .medium import ObjectAbsentError, ObjectExistsError
+from .medium import DELETED_AT_ONCE, ObjectAbsentError, ObjectExistsError
 from .object_format import ObjectReader, ValueParts
+from .repeating import repeated
 from .steps import Ask, Compute, ReadOn
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..._shared.state.scope import StateScope
     from .layout import Origin
+    from .patience import Patience
     from .steps import Step
 
 
@@ -30,6 +34,7 @@ class Policy(NamedTuple):
     compression_level: int | None
     part_bytes: int
     creates_in_parts: bool
+    patience: Patience
 
 
 def write(
@@ -42,10 +47,7 @@ def write(
     """
     parts = ValueParts(value, origin, policy.compression_level)
     try:
-        if policy.creates_in_parts:
-            yield Ask("put", (path, parts, create))
-        else:
-            yield from _upload(policy, path, parts, create)
+        yield from repeated(policy.patience, lambda: _put(policy, path, parts, create))
     except ObjectExistsError:
         yield from _check_it_holds(path, value)
 
@@ -75,19 +77,31 @@ def read_entry(path: str) -> Generator[Step, Any, str | None]:
         return None
 
 
-def delete(paths: Sequence[str]) -> Generator[Step, Any, None]:
+def delete(policy: Policy, paths: Sequence[str]) -> Generator[Step, Any, None]:
     """Remove objects; absent ones are no error."""
-    yield Ask("delete", (paths,))
+    for start in range(0, len(paths), DELETED_AT_ONCE):
+        yield from repeated(policy.patience, partial(_ask, "delete", paths[start : start + DELETED_AT_ONCE]))
 
 
-def clear(scope: StateScope, *, all_map_indices: bool) -> Generator[Step, Any, None]:
+def clear(policy: Policy, scope: StateScope, *, all_map_indices: bool) -> Generator[Step, Any, None]:
     """Remove every entry of a scope. Objects of references are left: history may name them."""
     folder = scope_path(ENTRIES_ROOT, scope)
     if all_map_indices and isinstance(scope, TaskScope):
         folder = task_path(ENTRIES_ROOT, scope)
     paths = yield Ask("paths_below", (folder,))
     if paths:
-        yield Ask("delete", (paths,))
+        yield from delete(policy, paths)
+
+
+def _ask(method: str, *arguments: Any) -> Generator[Step, Any, Any]:
+    return (yield Ask(method, arguments))
+
+
+def _put(policy: Policy, path: str, parts: ValueParts, create: bool) -> Generator[Step, Any, None]:
+    if policy.creates_in_parts:
+        yield Ask("put", (path, parts, create))
+    else:
+        yield from _upload(policy, path, parts, create)
 
 
 def _upload(policy: Policy, path: str, parts: ValueParts, create: bool) -> Generator[Step, Any, None]:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+DELETED_AT_ONCE = 1_000  # as many as S3 takes in one request
+
 
 class ObjectExistsError(Exception):
     """There is an object under the path already, and the put was to create one."""
@@ -58,7 +60,7 @@ class Medium(Protocol):
         """Return the first bytes of an object."""
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Remove the objects that there are; an absent one is no error."""
+        """Remove those of at most ``DELETED_AT_ONCE`` objects that there are; an absent one is no error."""
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """Yield all objects below a folder, in pages; raise when they are not all that there are."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..._shared.state.errors import (
     InvalidRequestError,
     StoreUnusableError,
-    UnavailableError,
     UnsupportedError,
 )
 from .address import MEMORY, check_endpoint
-from .failures import failure, is_missing_bucket
+from .failures import UnansweredError, failure, is_missing_bucket
 from .medium import Listed, ObjectAbsentError, ObjectExistsError
+from .patience import MAX_PAUSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _LIST_PAGE = 1_000
 _STREAM_BYTES = 1 << 20
 _LONGEST_TRANSFER = timedelta(hours=1)
-_MAX_PAUSE_SECONDS = 5.0
 # What the library raises, past every `except Exception`, when a service answers what it did not think of. The
 # class can be imported from nowhere.
 _PANIC = "PanicException"
@@ -125,22 +124,20 @@ class ObstoreMedium:
             return bytes(self._obstore.get_range(self._store, path, start=0, end=most_bytes))
 
     def delete(self, paths: Sequence[str]) -> None:
-        for group in _groups_to_delete(paths):
-            try:
-                with self._translated():
-                    self._obstore.delete(self._store, group)
-            except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
-                for path in group if len(group) > 1 else ():
-                    self.delete([path])
+        try:
+            with self._translated():
+                self._obstore.delete(self._store, list(paths))
+        except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
+            for path in paths if len(paths) > 1 else ():
+                self.delete([path])
 
     async def adelete(self, paths: Sequence[str]) -> None:
-        for group in _groups_to_delete(paths):
-            try:
-                with self._translated():
-                    await self._obstore.delete_async(self._store, group)
-            except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
-                for path in group if len(group) > 1 else ():
-                    await self.adelete([path])
+        try:
+            with self._translated():
+                await self._obstore.delete_async(self._store, list(paths))
+        except ObjectAbsentError:  # some services refuse to delete what is absent, and stop there
+            for path in paths if len(paths) > 1 else ():
+                await self.adelete([path])
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         with self._translated():
@@ -179,7 +176,7 @@ class ObstoreMedium:
         retries = {
             "max_retries": patience.max_retries,
             "retry_timeout": timedelta(seconds=patience.retry_seconds),
-            "backoff": {"max_backoff": timedelta(seconds=min(_MAX_PAUSE_SECONDS, patience.retry_seconds))},
+            "backoff": {"max_backoff": timedelta(seconds=min(MAX_PAUSE_SECONDS, patience.retry_seconds))},
         }
         try:
             if self._obstore.parse_scheme(address.url) == "http":
@@ -213,7 +210,7 @@ class ObstoreMedium:
             if type(error).__name__ != _PANIC:
                 raise
             problem = "the client library did not understand its answer"
-            raise UnavailableError(what=self._where, problem=problem) from None
+            raise UnansweredError(what=self._where, problem=problem) from None
 
     @contextmanager
     def _upload_kept(self) -> Iterator[None]:
@@ -223,7 +220,7 @@ class ObstoreMedium:
             ObjectAbsentError
         ):  # of parts that were aborted, or completed by a request whose answer was lost
             problem = "it does not know the upload any more; the outcome is unknown"
-            raise UnavailableError(what=self._where, problem=problem) from None
+            raise UnansweredError(what=self._where, problem=problem) from None
 
     def _refuse_after_fork(self) -> None:
         own = os.getpid()
@@ -265,8 +262,3 @@ def load_obstore() -> ModuleType:
             remedy="pip install 'statekeep[objectstore]'",
         ) from error
     return obstore
-
-
-def _groups_to_delete(paths: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(paths), _LIST_PAGE):
-        yield list(paths[start : start + _LIST_PAGE])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+MAX_PAUSE_SECONDS = 5.0
+
 
 class Patience(NamedTuple):
     """Bounds in seconds, and in repetitions of one request; see ``ObjectStoreBackend``."""

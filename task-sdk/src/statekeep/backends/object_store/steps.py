@@ -5,6 +5,7 @@ A flow is a generator without input or output of its own; what it returns is the
 
 from __future__ import annotations
 
+from time import sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -51,6 +52,20 @@ class ReadOn(NamedTuple):
 
     async def atake(self, medium: Medium) -> Any:  # noqa: ARG002 -- every step takes one
         return await self.stream.aread()
+
+
+class Pause(NamedTuple):
+    """Wait, before something is tried again."""
+
+    seconds: float
+
+    def take(self, medium: Medium) -> Any:  # noqa: ARG002 -- every step takes one
+        sleep(self.seconds)
+
+    async def atake(self, medium: Medium) -> Any:  # noqa: ARG002 -- every step takes one
+        from asyncio import sleep as asleep
+
+        await asleep(self.seconds)
 
 
 class Compute(NamedTuple):
