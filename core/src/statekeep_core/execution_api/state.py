@@ -269,7 +269,7 @@ def _open(work: Work, caller: Caller, request: Any, access: Access, key: str | N
 
 def _resolve(work: Work, caller: Caller, request: Any, access: Access) -> Resolved:
     is_staged = access.writes and not request.apply_now
-    return targets.resolve(work, caller, request.target, access._replace(is_staged=is_staged))
+    return targets.resolve(work, caller, request.target, access, is_staged=is_staged)
 
 
 def _state_of(

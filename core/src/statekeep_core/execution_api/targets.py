@@ -31,14 +31,10 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """What the caller wants to do: whether it writes, whether a write makes a missing task instance.
-
-    A write that is staged changes the asset later, and need not wait for others that change it now.
-    """
+    """What the caller wants to do: whether it writes, and whether a write makes a missing task instance."""
 
     writes: bool
     creates: bool = False
-    is_staged: bool = False
 
 
 READ = Access(writes=False)
@@ -48,7 +44,9 @@ WRITE = Access(writes=True, creates=True)
 Resolved = Tenure | AssetRecord
 
 
-def resolve(work: Work, caller: Caller, target: Target, access: Access) -> Resolved:
+def resolve(
+    work: Work, caller: Caller, target: Target, access: Access, *, is_staged: bool = False
+) -> Resolved:
     """Return the task instance or the asset that the target means for this caller.
 
     A try addresses its own state with None, and an asset that it declared by id; an operator addresses by
@@ -56,11 +54,13 @@ def resolve(work: Work, caller: Caller, target: Target, access: Access) -> Resol
     :class:`NotFoundError`, :class:`ForbiddenError`, or :class:`InvalidRequestError` for another address.
     """
     if isinstance(caller, TryCaller):
-        return _of_a_try(work.tx, caller, target, access)
+        return _of_a_try(work.tx, caller, target, access, is_staged=is_staged)
     return _of_an_operator(work, target, access)
 
 
-def _of_a_try(tx: Transaction, caller: TryCaller, target: Target, access: Access) -> Resolved:
+def _of_a_try(
+    tx: Transaction, caller: TryCaller, target: Target, access: Access, *, is_staged: bool
+) -> Resolved:
     if target is None or target == caller.task:
         # Nothing of a running try expires by default, so there is nothing to look up.
         return Tenure(caller.instance_id, caller.task)
@@ -74,7 +74,7 @@ def _of_a_try(tx: Transaction, caller: TryCaller, target: Target, access: Access
             problem="is not given by its id",
             remedy="send the id from the try's grants",
         )
-    if access.writes and not access.is_staged:
+    if access.writes and not is_staged:  # what is staged changes the asset later, and waits for nobody now
         tx.locks.hold_assets([target])
     found = assets.find_granted(tx, caller.instance_id, caller.try_number, target)
     if found is None:
