@@ -188,14 +188,66 @@ def test_a_listing_fetches_nothing_unless_values_are_asked_for(objects: Place) -
     assert entry["value"] is None
     assert entry["external"]["size_bytes"] == 200_002
     assert entry["external"]["reference"].endswith(file.name)
-    for arguments in (("list", "--values"), ("get", "k")):
-        lost = statekeep("state", *arguments, *THE_TASK)
-        assert (lost.returncode, lost.stdout) == (65, "")
-        assert file.name in lost.stderr
+    lost = statekeep("state", "get", "k", *THE_TASK)
+    assert (lost.returncode, lost.stdout) == (65, "")
+    assert file.name in lost.stderr
     file.with_suffix(".away").rename(file)
     (entry,) = json.loads(statekeep("state", "list", "--json", "--values", *THE_TASK).stdout)
     assert entry["value"] == LARGE
     assert "external" not in entry
+
+
+def test_a_listing_shows_the_values_that_can_be_read_and_says_why_others_cannot(objects: Place) -> None:
+    objects.job("set=k", "crash")
+    statekeep = objects.statekeep
+    statekeep("state", "set", "small", "7", *THE_TASK)
+    (file,) = objects.files()
+    file.rename(file.with_suffix(".away"))
+    listed = statekeep("state", "list", "--values", *THE_TASK)
+    assert listed.returncode == 65
+    rows = [line.split()[:3] for line in listed.stdout.splitlines()]
+    assert rows[1:] == [["k", "(unreadable:", "reference_missing)"], ["small", "7", "2"]]
+    assert listed.stderr.startswith("statekeep: version 1: the object of k in etl/2026-01-01/load is gone: ")
+    document = json.loads(statekeep("state", "list", "--values", "--json", *THE_TASK).stdout)
+    assert [each["value"] for each in document] == [None, 7]
+    assert file.name in document[0]["problem"]
+    assert "problem" not in document[1]
+
+
+def test_a_history_shows_the_values_that_can_be_read_and_says_why_others_cannot(objects: Place) -> None:
+    statekeep = objects.statekeep
+    statekeep.shell("true", ("--outlet=orders",))
+    for number in range(3):
+        statekeep("asset", "set", "--string", "orders", "wm", "-", stdin=f"{number}" * 70_000)
+    lost, altered, whole = sorted(objects.files(), key=lambda file: file.stat().st_mtime_ns)
+    lost.unlink()
+    altered.write_bytes(whole.read_bytes())
+    done = statekeep("asset", "history", "orders", "wm", "--values")
+    assert done.returncode == 65
+    cells = [line.split()[3] for line in done.stdout.splitlines()[1:]]
+    assert cells[0].startswith('"2222')
+    assert cells[1:] == ["(unreadable:", "(unreadable:"]
+    assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == ["version 2", "version 1"]
+    document = json.loads(statekeep("asset", "history", "orders", "--values", "--json").stdout)
+    assert [each["value"] for each in document] == ["2" * 70_000, None, None]
+    assert ["problem" in each for each in document] == [False, True, True]
+
+
+def test_a_value_that_is_not_encrypted_is_not_shown_in_a_listing(objects: Place) -> None:
+    objects.job("set=large", "crash")
+    statekeep = objects.statekeep
+    statekeep("state", "set", "small", '"in the clear"', *THE_TASK)
+    encrypting = {
+        "STATEKEEP__WORKERS__STATE_BACKEND": "statekeep.backends.EncryptedBackend",
+        "STATEKEEP__ENCRYPTION__KEYS": written("k1"),
+    }
+    statekeep("state", "set", "new", "1", *THE_TASK, **encrypting)
+    for words in ((), ("--json",)):
+        done = statekeep("state", "list", "--values", *words, *THE_TASK, **encrypting)
+        assert done.returncode != 0
+        assert "in the clear" not in done.stdout
+        assert done.stderr.count("set [encryption] allow_plaintext = true to read it") == 2
+    assert [each["value"] for each in json.loads(done.stdout)] == [None, 1, None]
 
 
 def test_a_value_of_a_backend_that_is_not_configured_says_what_to_configure(objects: Place) -> None:
@@ -203,7 +255,8 @@ def test_a_value_of_a_backend_that_is_not_configured_says_what_to_configure(obje
     without = {"STATEKEEP__WORKERS__STATE_BACKEND": ""}
     for arguments in (("get", "k"), ("list", "--values")):
         done = objects.statekeep("state", *arguments, *THE_TASK, **without)
-        assert (done.returncode, done.stdout) == (78, "")
+        assert done.returncode == 78
+        assert "v" * 9 not in done.stdout
         assert "name the class in [workers] state_backend or read_backends" in done.stderr
     assert objects.statekeep("state", "list", *THE_TASK, **without).returncode == 0
     reading = without | {"STATEKEEP__WORKERS__READ_BACKENDS": OBJECTS}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .flows import Flow
+    from .reading_back import Unread
     from .worker_backends import Backends
 
 # Each but the first means that a sweep condemned the object of the one before while it was on its way.
@@ -53,7 +54,8 @@ class Offloading:
     """Performs the requests of one try. May be used from any thread and any event loop at once.
 
     ``origin_of`` returns the address of a request's target. ``max_value_bytes`` is the store's limit on
-    values that stay inline.
+    values that stay inline. ``unread``: as :class:`ReadingBack` has it, for listings; without it, a listing
+    with a value that cannot be read raises why.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class Offloading:
         backends: Backends,
         origin_of: Callable[[m.Target], m.TaskAddress | m.AssetAddress],
         max_value_bytes: int,
+        unread: Unread | None = None,
     ) -> None:
         self._backends = WorkerBackends(backends, origin_of)
         self._writing = WritingOut(self._backends, max_value_bytes)
         self._reading = ReadingBack(self._backends)
+        self._listing = ReadingBack(self._backends, unread)
         self._has_said_at_once = False
 
     def perform(self, request: Any, request_id: str | None = None) -> Flow[Any]:
@@ -81,7 +85,7 @@ class Offloading:
                 return (yield from self._page(request))
             case m.ListHistory():
                 kept = yield Ask(request)
-                return m.History(tuple((yield from self._reading.changes(request.target, kept.changes))))
+                return m.History(tuple((yield from self._listing.changes(request.target, kept.changes))))
             case m.Set() | m.Delete() | m.Clear() | m.Rewind():
                 return (yield from self._write(request, request_id))
             case m.Increment() | m.SetMax():
@@ -101,7 +105,7 @@ class Offloading:
     def _page(self, request: m.ListEntries) -> Flow[m.Entries]:
         page: m.Entries = yield Ask(request)
         if request.with_values:
-            found = yield from self._reading.entries([(request.target, each) for each in page.entries])
+            found = yield from self._listing.entries([(request.target, each) for each in page.entries])
         else:
             found = [each._replace(external=None) for each in page.entries]
         return m.Entries(tuple(each for each in found if isinstance(each, m.Entry)), page.after)

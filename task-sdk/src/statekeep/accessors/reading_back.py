@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .flows import Flow
     from .worker_backends import WorkerBackends
 
+    # By key and version, which is None for what is staged.
+    Unread = dict[tuple[str, int | None], Exception]
+
 # An object is kept for minutes after its record was overwritten, so losing one race is rare, and two rarer.
 _MOST_READINGS = 10
 _HISTORY_ROWS = 1_000
@@ -29,10 +32,15 @@ _NO_JSON = "it is empty, null or no Unicode"
 
 
 class ReadingBack:
-    """Resolves what a reply names: nothing above this sees an external object."""
+    """Resolves what a reply names: nothing above this sees an external object.
 
-    def __init__(self, backends: WorkerBackends) -> None:
+    But for a listing with ``unread``: what of it cannot be read is left without its value, and the reason put
+    there under its key and version, so that one value that is lost does not hide the others.
+    """
+
+    def __init__(self, backends: WorkerBackends, unread: Unread | None = None) -> None:
         self._backends = backends
+        self._unread = unread
 
     def entry(self, target: Target, entry: Entry) -> Flow[Entry | Absent]:
         """Return the entry with its value; as it stands by then when it was overwritten meanwhile.
@@ -60,30 +68,26 @@ class ReadingBack:
 
     def entries(self, entries: Sequence[tuple[Target, Entry]]) -> Flow[list[Entry | Absent]]:
         """Return what :meth:`entry` returns of each; several are on their way at once."""
-        for target, entry in entries:
-            if entry.external is None:
-                yield from self._check_inline(target, entry.key)
-        away = {place: self.entry(*each) for place, each in enumerate(entries) if each[1].external}
-        fetched = yield from _together(away)
-        return [fetched.get(place, entry) for place, (_, entry) in enumerate(entries)]
+        flows = [
+            self._or_noted(self.entry(target, each), each._replace(value=b"")) for target, each in entries
+        ]
+        is_away = [each.external is not None for _, each in entries]
+        return (yield from _here_then_away(flows, is_away))
 
     def changes(self, target: Target, changes: Sequence[Change]) -> Flow[list[Change]]:
         """Return those rows of a history that are still kept, with their values."""
-        for change in changes:
-            if change.external is None and change.value is not None:
-                yield from self._check_inline(target, change.key)
-        away = {
-            place: self._change(target, each, each.external)
-            for place, each in enumerate(changes)
-            if each.external
-        }
-        fetched = yield from _together(away)
-        resolved = [fetched.get(place, change) for place, change in enumerate(changes)]
+        flows = [self._or_noted(self._change(target, each), each._replace(value=None)) for each in changes]
+        is_away = [each.external is not None for each in changes]
+        resolved = yield from _here_then_away(flows, is_away)
         return [change for change in resolved if change is not None]
 
-    def _change(self, target: Target, change: Change, external: External) -> Flow[Change | None]:
+    def _change(self, target: Target, change: Change) -> Flow[Change | None]:
+        if change.external is None:
+            if change.value is not None:
+                yield from self._check_inline(target, change.key)
+            return change
         try:
-            value = yield from self._value(target, change.key, external)
+            value = yield from self._value(target, change.key, change.external)
         except (ReferenceMissingError, ReferenceCorruptError):
             kept = yield Ask(ListHistory(target, change.key, _HISTORY_ROWS))
             if any(row.version == change.version for row in kept.changes):
@@ -91,6 +95,16 @@ class ReadingBack:
             return None
         resolved: Change = change._replace(value=value, external=None)
         return resolved
+
+    def _or_noted(self, flow: Flow[Any], without_value: Entry | Change) -> Flow[Any]:
+        try:
+            return (yield from flow)
+        # A backend is somebody else's code, and whatever it raises, the others of the listing are shown.
+        except Exception as error:
+            if self._unread is None:
+                raise
+            self._unread[without_value.key, without_value.version] = error
+            return without_value
 
     def _check_inline(self, target: Target, key: str) -> Flow[None]:
         """Refuse a value that the store holds itself where the backend lets none stay there."""
@@ -124,9 +138,17 @@ class ReadingBack:
         return held(text)
 
 
-def _together(flows: dict[int, Flow[Any]]) -> Flow[dict[int, Any]]:
-    results = yield Together(list(flows.values()))
-    return dict(zip(flows, results, strict=True))
+def _here_then_away(flows: Sequence[Flow[Any]], is_away: Sequence[bool]) -> Flow[list[Any]]:
+    """Return the flows' results in order: first of those that fetch nothing, then of the others at once."""
+    results: list[Any] = list(flows)
+    for place, flow in enumerate(flows):
+        if not is_away[place]:
+            results[place] = yield from flow
+    away = [place for place in range(len(flows)) if is_away[place]]
+    fetched = yield Together([flows[place] for place in away])
+    for place, result in zip(away, fetched, strict=True):
+        results[place] = result
+    return results
 
 
 def _is_recorded(backend: Any, external: External, digest: bytes) -> Flow[bool]:

@@ -11,7 +11,8 @@ from .addresses import asset_address
 from .parser import subcommands
 from .statuses import OF_ENTRIES, OF_READING, OF_WRITING
 from .table import instant, print_json, print_table
-from .values import check_fetched, json_value, shown_value
+from .unread import Unread
+from .values import json_value, shown_value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -118,30 +119,30 @@ def _asset_row(row: m.AssetRow) -> tuple[str, ...]:
 
 def _history(ask: Ask, target: Target, arguments: Namespace) -> int:
     changes = ask(m.ListHistory(target, arguments.key, limit=arguments.limit)).changes
-    if arguments.values:
-        check_fetched(changes)
+    unread = Unread.of(ask, changes) if arguments.values else Unread()
     if arguments.json:
-        print_json([_change_document(change) for change in changes])
+        print_json([_change_document(change, unread) for change in changes])
     else:
         headings = ("VERSION", "KEY", "CHANGE", "VALUE", "AT", "BY")
-        print_table(headings, (_change_row(change) for change in changes))
-    return 0
+        print_table(headings, (_change_row(change, unread) for change in changes))
+    return unread.say()
 
 
-def _change_document(change: m.Change) -> dict[str, Any]:
+def _change_document(change: m.Change, unread: Unread) -> dict[str, Any]:
     return {
         "version": change.version,
         "key": change.key,
         "change": change.change,
-        **json_value(change),
+        **json_value(change, unread),
         "changed_at": instant(change.changed_at),
         "writer": _writer(change.writer),
     }
 
 
-def _change_row(change: m.Change) -> tuple[str, ...]:
+def _change_row(change: m.Change, unread: Unread) -> tuple[str, ...]:
     at = instant(change.changed_at) or "-"
-    return str(change.version), change.key, change.change, shown_value(change), at, _writer(change.writer)
+    value = shown_value(change, unread)
+    return str(change.version), change.key, change.change, value, at, _writer(change.writer)
 
 
 def _writer(writer: m.Writer | None) -> str:

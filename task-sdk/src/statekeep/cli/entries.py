@@ -13,6 +13,7 @@ from ..supervisor.saying import say
 from .statuses import ABSENT, OF_GETTING, OF_READING, OF_WRITING
 from .streams import print_exactly
 from .table import instant, print_json, print_table
+from .unread import Unread
 from .values import check_fetched, given_value, json_value, print_value, shown_value
 
 if TYPE_CHECKING:
@@ -119,13 +120,13 @@ def delete(ask: Ask, target: Target, arguments: Namespace, *, apply_now: bool = 
 def list_(ask: Ask, target: Target, arguments: Namespace) -> int:
     """Print the entries."""
     entries = list(_all_entries(ask, target, arguments.prefix))
-    if arguments.values:
-        check_fetched(entries)
+    unread = Unread.of(ask, entries) if arguments.values else Unread()
     if arguments.json:
-        print_json([_document(entry) for entry in entries])
+        print_json([_document(entry, unread) for entry in entries])
     else:
-        print_table(("KEY", "VALUE", "VERSION", "UPDATED", "EXPIRES"), (_row(entry) for entry in entries))
-    return 0
+        headings = ("KEY", "VALUE", "VERSION", "UPDATED", "EXPIRES")
+        print_table(headings, (_row(entry, unread) for entry in entries))
+    return unread.say()
 
 
 def _all_entries(ask: Ask, target: Target, prefix: str) -> Iterator[m.Entry]:
@@ -138,20 +139,20 @@ def _all_entries(ask: Ask, target: Target, prefix: str) -> Iterator[m.Entry]:
             return
 
 
-def _document(entry: m.Entry) -> dict[str, Any]:
+def _document(entry: m.Entry, unread: Unread) -> dict[str, Any]:
     return {
         "key": entry.key,
-        **json_value(entry),
+        **json_value(entry, unread),
         "version": entry.version,
         "updated_at": instant(entry.updated_at),
         "expires_at": instant(entry.expires_at),
     }
 
 
-def _row(entry: m.Entry) -> tuple[str, ...]:
+def _row(entry: m.Entry, unread: Unread) -> tuple[str, ...]:
     version = "staged" if entry.version is None else str(entry.version)
     updated, expires = instant(entry.updated_at) or "-", instant(entry.expires_at) or "-"
-    return entry.key, shown_value(entry), version, updated, expires
+    return entry.key, shown_value(entry, unread), version, updated, expires
 
 
 def _retention(text: str) -> float | str | None:

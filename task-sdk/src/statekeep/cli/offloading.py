@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ..channel.client import ChannelClient
     from ..config import Workers
 
-    Ask = Callable[[Any], Any]
     OriginOf = Callable[[m.Target], m.TaskAddress | m.AssetAddress]
 
 
@@ -24,6 +23,22 @@ class _Place(NamedTuple):
     backends: Backends
     origin_of: OriginOf
     max_value_bytes: int
+
+
+class Fetching:
+    """Answers requests with values in the place of references. ``unread``: which of a listing could not be
+    read, by key and version, and why."""
+
+    def __init__(self, transport: Transport, place: _Place) -> None:
+        from ..accessors.offloading import Offloading, OffloadingTransport
+
+        self.unread: dict[tuple[str, int | None], Exception] = {}
+        self._offloading = OffloadingTransport(transport, Offloading(*place, self.unread))
+
+    def __call__(self, request: Any) -> Any:
+        from ..client.store_client import draw_request_id
+
+        return self._offloading.call(request, draw_request_id())
 
 
 class _Asking(Transport):
@@ -39,7 +54,7 @@ class _Asking(Transport):
         return self._call(request, request_id)
 
 
-def with_values_of_task(client: ChannelClient, context: m.Context) -> Ask | None:
+def with_values_of_task(client: ChannelClient, context: m.Context) -> Fetching | None:
     """Return what answers a task's requests with values in the place of references.
 
     None when its worker has no backend.
@@ -56,10 +71,10 @@ def with_values_of_task(client: ChannelClient, context: m.Context) -> Ask | None
     def origin_of(target: m.Target) -> m.TaskAddress | m.AssetAddress:
         return addresses[target] if isinstance(target, int) else context.task
 
-    return _asking(client, _Place(backends, origin_of, context.max_value_bytes))
+    return Fetching(client, _Place(backends, origin_of, context.max_value_bytes))
 
 
-def with_values_of_operator(call: Callable[[Any, str | None], Any], workers: Workers) -> Ask | None:
+def with_values_of_operator(call: Callable[[Any, str | None], Any], workers: Workers) -> Fetching | None:
     """Return what answers an operator's requests with values in the place of references.
 
     None when no backend is configured. Raises ``SettingsError``, of a backend that cannot be made when it is
@@ -81,12 +96,4 @@ def with_values_of_operator(call: Callable[[Any, str | None], Any], workers: Wor
             return target
         raise TypeError("an operator addresses by name")
 
-    return _asking(_Asking(call), _Place(backends, origin_of, store.max_value_bytes))
-
-
-def _asking(transport: Transport, place: _Place) -> Ask:
-    from ..accessors.offloading import Offloading, OffloadingTransport
-    from ..client.store_client import draw_request_id
-
-    offloading = OffloadingTransport(transport, Offloading(*place))
-    return lambda request: offloading.call(request, draw_request_id())
+    return Fetching(_Asking(call), _Place(backends, origin_of, store.max_value_bytes))

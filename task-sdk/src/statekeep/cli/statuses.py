@@ -27,6 +27,10 @@ _ABSENT = {ABSENT: "there is no such key, and no --default"}
 _NO_SUCH_TASK = {exit_status.USAGE: "it was refused, or there is no such task or asset; the message says why"}
 
 _VALUE_LOST = {exit_status.LOST: "the value's object is gone or is not what was written; nothing was printed"}
+_VALUES_LOST = {
+    exit_status.LOST: "with --values: an object is gone or is not what was written; the others are shown",
+    exit_status.FAILED: "with --values: a backend failed; the values of others are shown",
+}
 _UNUSABLE = {exit_status.FAILED: "a backend failed; what is wrong is said"}
 _LEFT = {
     exit_status.FAILED: "something could not be removed, or has been due for more than a day and no backend "
@@ -40,7 +44,7 @@ def _shown(meanings: dict[int, str]) -> str:
 
 OF_GETTING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST | _ABSENT)
 OF_WRITING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _CONFLICT)
-OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST)
+OF_READING = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUES_LOST)
 OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST | _ABSENT | _CONFLICT)
 OF_LISTING = _shown(_ALWAYS)
 OF_CHECKING = _shown(_ALWAYS | _UNUSABLE)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._shared.state import messages as m
+    from .unread import Unread
 
 _STDIN = "-"
 
@@ -56,11 +57,20 @@ def check_fetched(entries: Iterable[m.Entry | m.Change]) -> None:
             raise not_fetched(entry.key, entry.external)
 
 
-def json_value(entry: m.Entry | m.Change) -> dict[str, Any]:
-    """Return the value of an entry for JSON: ``value``, and ``external`` where that lies elsewhere."""
+def json_value(entry: m.Entry | m.Change, unread: Unread) -> dict[str, Any]:
+    """Return the value of an entry for JSON: ``value``, ``external`` where that lies elsewhere, and
+    ``problem`` where it could not be read."""
+    if (problem := unread.problem(entry)) is not None:
+        return _elsewhere(entry) | {"problem": problem}
+    if entry.external is None:
+        return {"value": None if entry.value is None else decode(entry.value)}
+    return _elsewhere(entry)
+
+
+def _elsewhere(entry: m.Entry | m.Change) -> dict[str, Any]:
     external = entry.external
     if external is None:
-        return {"value": None if entry.value is None else decode(entry.value)}
+        return {"value": None}
     named = {
         "reference": external.reference,
         "backend_id": external.backend_id,
@@ -69,8 +79,11 @@ def json_value(entry: m.Entry | m.Change) -> dict[str, Any]:
     return {"value": None, "external": named}
 
 
-def shown_value(entry: m.Entry | m.Change) -> str:
-    """Return the value of an entry for a table, or how large it is that lies elsewhere."""
+def shown_value(entry: m.Entry | m.Change, unread: Unread) -> str:
+    """Return the value of an entry for a table, or how large it is that lies elsewhere, or why it could not
+    be read."""
+    if (cause := unread.cause(entry)) is not None:
+        return f"(unreadable: {cause})"
     if entry.external is not None:
         return f"({entry.external.size_bytes:,} bytes at {entry.external.reference})"
     return "-" if entry.value is None else text_of(entry.value)

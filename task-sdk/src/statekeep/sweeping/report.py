@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .._shared.state.errors import StatekeepError
 
-_LONGEST_SAYING_CHARACTERS = 300
+_LONGEST_SAYING_CHARACTERS = 300  # of somebody else's error, which may hold a whole answer of a server
 
 
 class Failure(NamedTuple):
@@ -121,8 +121,9 @@ class Report(NamedTuple):
 
 def problem_of(error: Exception) -> str:
     """Return what an error says, in one line; of one that is not Statekeep's own also its type."""
-    first_line = str(error).strip().partition("\n")[0][:_LONGEST_SAYING_CHARACTERS]
+    first_line = str(error).strip().partition("\n")[0]
     # An error of another vendored copy is no instance of this one's class, and speaks as well.
     if isinstance(error, StatekeepError) or (hasattr(error, "code") and hasattr(error, "facts")):
         return first_line
-    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    saying = first_line[:_LONGEST_SAYING_CHARACTERS]
+    return f"{type(error).__name__}: {saying}" if saying else type(error).__name__
