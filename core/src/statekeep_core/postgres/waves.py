@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Parsed = Call | StatekeepError
 
+# A statement joins its lists by nested loops, which cost the square of their length.
+MOST_TOGETHER = 64
+
 
 class Wave:
     """Calls that came one after the other: the hot ones are answered together, then the others in order.
@@ -45,7 +48,7 @@ class Wave:
         return True
 
     def _takes_hot(self, number: int, call: Call, instance_id: int) -> bool:
-        if self._is_ending or instance_id in self._waiting_tries:
+        if self._is_ending or instance_id in self._waiting_tries or len(self.hot) == MOST_TOGETHER:
             return False
         place = (instance_id, getattr(call.request, "key", None))
         is_write = not isinstance(call.request, m.Get)
