@@ -49,6 +49,24 @@ def test_wrong_credentials_are_said_at_once_and_not_retried(
     assert proxy.requests == 4
 
 
+def test_an_endpoint_without_tls_that_is_given_as_https_is_said(s3: S3Server, url: str) -> None:
+    backend = ObjectStoreBackend(url, options={**s3.options(), "endpoint": f"https://127.0.0.1:{s3.port}"})
+    with pytest.raises(
+        StoreUnusableError, match="does not speak TLS; correct its port, or give it as http://"
+    ):
+        backend.set(TASK, "k", "1")
+
+
+def test_an_endpoint_of_the_environment_is_taken_as_the_option_is(
+    s3: S3Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = s3.options()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", given.pop("endpoint"))
+    backend = ObjectStoreBackend(url, options=given)
+    backend.set(TASK, "k", "1")
+    assert ObjectStoreBackend(url, options=s3.options()).get(TASK, "k") == "1"
+
+
 def test_a_missing_bucket_is_an_error_and_never_an_absent_key(s3: S3Server) -> None:
     backend = ObjectStoreBackend("s3://no-such-bucket/p", options=s3.options())
     with pytest.raises(StoreUnusableError, match="bucket does not exist"):

@@ -13,6 +13,7 @@ from backends.master_keys import written
 from statekeep import TaskScope, config
 from statekeep.backends import EncryptedBackend, ObjectStoreBackend
 from statekeep.backends.configured import Backends
+from statekeep.backends.object_store import compression
 from statekeep.backends.object_store.layout import Origin, object_path
 from statekeep.config import SettingsError
 from statekeep.errors import InvalidRequestError
@@ -105,6 +106,11 @@ def test_settings_of_the_client_reach_it(tmp_path: Path) -> None:
             {"OBJECT_STORE__BACKEND_ID": "encrypted:object-store-1"},
             r"\[object_store\] backend_id .*begins with 'encrypted:'.*give object-store-1",
         ),
+        (
+            {"OBJECT_STORE__URL": "s3://b/p", "OBJECT_STORE__ACCESS_KEY_ID": "x"},
+            r"  \[object_store\] secret_access_key .* secret_access_key is not; set secret_access_key",
+        ),
+        ({"OBJECT_STORE__READ_URLS": "az://c/p"}, r"  \[object_store\] account_name .*az://c/p"),
         ({"OBJECT_STORE__REGION": "x"}, "options.* mean nothing to local files"),
         ({"OBJECT_STORE__THRESHOLD_BYTES": "-1"}, r"\[object_store\] threshold_bytes .*whole number"),
     ],
@@ -213,6 +219,15 @@ def test_keys_come_in_one_of_three_ways(tmp_path: Path) -> None:
     ):
         given = environ(tmp_path, **way) | {"PATH": "/usr/bin:/bin"}
         assert "k1" in repr(Backends(state_backend=ENCRYPTED, environ=given).writer())
+
+
+def test_compression_that_is_not_installed_is_said_by_its_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, compression._MODULE, None)
+    said = r"  \[object_store\] compression_level .*set compression_level to 0"
+    with pytest.raises(SettingsError, match=said):
+        Backends(state_backend=OBJECTS, environ=environ(tmp_path)).all()
 
 
 @pytest.mark.parametrize(

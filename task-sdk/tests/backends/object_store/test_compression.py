@@ -28,5 +28,5 @@ def test_without_the_library_the_error_names_the_extra_and_the_way_round(
     monkeypatch.setitem(sys.modules, compression._MODULE, None)
     with pytest.raises(StoreUnusableError, match=r"statekeep\[objectstore\]") as caught:
         ObjectStoreBackend("file:///srv")
-    assert "compression_level=None" in str(caught.value)
+    assert "set compression_level to 0 (in Python, None)" in str(caught.value)
     ObjectStoreBackend("file:///srv", compression_level=None)

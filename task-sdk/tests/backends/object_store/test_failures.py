@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from statekeep.backends.object_store.failures import UnansweredError, failure, is_missing_bucket
+from statekeep.backends.object_store.failures import UnansweredError, failure, is_missing_bucket, unopened
 from statekeep.errors import StoreUnusableError, UnavailableError
 
 ANSWER = "Error performing PUT - status code: {status}: <Error><Code>{code}</Code>{more}</Error>"
+
+UNDELETED = (
+    "S3 error: DeleteObjects request failed for key p/_entries/d/del/t: Something (code: {code})\n\nDebug"
+)
 
 
 def said(status: int, code: str, more: str = "") -> str:
@@ -27,8 +31,16 @@ def said(status: int, code: str, more: str = "") -> str:
         (said(301, "PermanentRedirect"), "another region"),
         (said(400, "SomethingElse"), "it answered 400 SomethingElse"),
         ("error performing PUT http://169.254.169.254/latest/api/token", "no credentials"),
-        ("error: source: BadScheme", "not encrypted"),
-        ("DeleteObjects request failed for key a/b: Access Denied (code: AccessDenied)", "do not allow it"),
+        (
+            "error: source: BadScheme",
+            "give an https:// endpoint, or allow_http=true among the client_options",
+        ),
+        (
+            "error: source: InvalidMessage(InvalidContentType)",
+            "does not speak TLS; correct its port, or give",
+        ),
+        (said(403, "SignatureDoesNotMatch"), "; correct it, in the option or in the environment"),
+        (UNDELETED.format(code="AccessDenied"), "the credentials do not allow deleting objects; grant what"),
     ],
 )
 def test_what_repeating_cannot_mend_is_unusable_and_says_what_to_do(text: str, words: str) -> None:
@@ -46,6 +58,8 @@ def test_what_repeating_cannot_mend_is_unusable_and_says_what_to_do(text: str, w
         (said(500, "InternalError", "<Message>try later\nRequestId:1</Message>"), "(try later)"),
         (said(429, "TooManyRequests"), "it answered 429"),
         ("HTTP error: error sending request ... dns error ...", "host name is not known"),
+        ("HTTP error ... tls handshake eof", "if its endpoint does not speak TLS, give it as http://"),
+        (UNDELETED.format(code="SlowDown"), "it answered SlowDown to deleting objects"),
         ("HTTP error ... TimedOut", "did not answer in time"),
         ("HTTP error ... ConnectionRefused", "connection was refused"),
         ("HTTP error ... IncompleteMessage", "connection was cut"),
@@ -72,6 +86,31 @@ def test_silence_that_the_client_did_not_repeat_is_told_from_the_rest(
     error = failure("s3://b", SILENCE.format(method="PUT", retries=retries, kind=kind))
     assert isinstance(error, UnansweredError) is is_unanswered
     assert error.code == "unavailable"
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InternalError"])
+def test_what_could_not_be_deleted_is_not_named_by_a_path_that_nobody_gave(code: str) -> None:
+    assert "_entries" not in str(failure("s3://bucket/p", UNDELETED.format(code=code)))
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "words"),
+    [
+        (
+            "Generic S3 error: Missing SecretAccessKey",
+            "secret_access_key",
+            "secret_access_key is not; set secret",
+        ),
+        ("Generic S3 error: Missing AccessKeyId", "access_key_id", "access_key_id is not; set"),
+        ("Generic X error: Invalid Access Key: it is s3cret", "account_key", "is not base64"),
+        ("Generic X error: something new.\n\nDebug: pages", "url", "something new; correct its url"),
+    ],
+)
+def test_what_no_client_can_be_made_of_is_blamed_on_its_option(text: str, option: str, words: str) -> None:
+    error = unopened("s3://bucket/p", text)
+    assert error.facts["option"] == option
+    assert words in str(error)
+    assert "s3cret" not in str(error)
 
 
 def test_nothing_that_signs_is_repeated() -> None:

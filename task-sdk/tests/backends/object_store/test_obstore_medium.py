@@ -26,15 +26,6 @@ def test_an_option_that_the_store_does_not_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["https://me:s3cret@host", "https://host?sig=s3cret", "https://h#s3cret"]
-)
-def test_an_endpoint_that_may_hold_a_secret_is_refused_and_not_shown(endpoint: str) -> None:
-    with pytest.raises(InvalidRequestError, match="scheme, host and port only") as raised:
-        ObjectStoreBackend("s3://bucket", options={"endpoint": endpoint})
-    assert "s3cret" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
     "options",
     [
         {"allow_http": True},
@@ -55,7 +46,7 @@ def test_a_plain_web_server_is_no_object_store() -> None:
 
 
 def test_what_the_store_misses_is_said() -> None:
-    with pytest.raises(InvalidRequestError, match="Account must be specified"):
+    with pytest.raises(InvalidRequestError, match="account_name is not set"):
         ObjectStoreBackend("az://container/p")
 
 

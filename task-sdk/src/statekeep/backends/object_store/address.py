@@ -81,16 +81,6 @@ def parse_address(url: str) -> Address:
     return _of_kind(split.scheme, split.netloc, split.path.rstrip("/"))
 
 
-def check_endpoint(endpoint: object) -> None:
-    """Raise ``invalid_request``, which never shows it, for an endpoint that could hold a password.
-
-    It is a part of what the client says of each request.
-    """
-    if isinstance(endpoint, str) and any(mark in endpoint for mark in "@?#"):
-        problem, remedy = "holds a query, a fragment or a user's name", "give scheme, host and port only"
-        raise InvalidRequestError(what="the endpoint of an object store", problem=problem, remedy=remedy)
-
-
 def _of_kind(scheme: str, place: str, path: str) -> Address:
     if scheme == "memory":
         if place or path:

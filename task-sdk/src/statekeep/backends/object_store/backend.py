@@ -283,9 +283,8 @@ class ObjectStoreBackend(BaseStateBackend):
         """Return the medium, and what tells it from another one with the same url."""
         if self._address.kind == LOCAL:
             if options:
-                raise InvalidRequestError(
-                    what="options", problem="mean nothing to local files", remedy="leave them out"
-                )
+                problem = f"mean nothing to local files ({', '.join(sorted(options))})"
+                raise InvalidRequestError(what="options", problem=problem, remedy="leave them out")
             return LocalFiles(self._address.folder, self._address.url), ""
         medium = ObstoreMedium(
             self._address, options, patience, part_bytes=part_bytes, parallel_parts=parallel_parts

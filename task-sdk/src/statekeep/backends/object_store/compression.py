@@ -22,7 +22,8 @@ def load_zstd() -> ModuleType:
         raise StoreUnusableError(
             what="compression in an object store",
             problem=f"{_MODULE} is not installed",
-            remedy="pip install 'statekeep[objectstore]', or set compression_level=None",
+            remedy="pip install 'statekeep[objectstore]', or set compression_level to 0 (in Python, None)",
+            option="compression_level",
         ) from error
 
 
@@ -33,7 +34,8 @@ def check_level(level: int | None) -> None:
     lowest, highest = load_zstd().CompressionParameter.compression_level.bounds()
     if type(level) is not int or not lowest <= level <= highest:
         remedy = f"give an int from {lowest} to {highest}, or None to turn compression off"
-        raise InvalidRequestError(what="compression_level", problem="is out of range", remedy=remedy)
+        what = "compression_level"
+        raise InvalidRequestError(what=what, problem="is out of range", remedy=remedy, option=what)
 
 
 def compressor(level: int, size_bytes: int) -> Any:

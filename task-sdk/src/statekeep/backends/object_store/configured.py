@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..._shared.state.errors import InvalidRequestError
+from ..._shared.state.errors import InvalidRequestError, StoreUnusableError
 from ...backend_options import ObjectStore
 from ...config import load_section, settings_error
 from .address import SERVICE, parse_address
@@ -35,11 +35,21 @@ def all_configured(cls: Callable[..., B], environ: Mapping[str, str]) -> list[B]
 
     Raises ``SettingsError`` for what is wrong.
     """
-    return [cls(**arguments) for arguments in _arguments(environ)]
-
-
-def _arguments(environ: Mapping[str, str]) -> list[dict[str, Any]]:
     section = load_section(ObjectStore, environ)
+    return [_made(cls, section, arguments) for arguments in _arguments(section)]
+
+
+def _made(cls: Callable[..., B], section: ObjectStore, arguments: dict[str, Any]) -> B:
+    try:
+        return cls(**arguments)
+    except (InvalidRequestError, StoreUnusableError) as error:
+        own = "url" if arguments["url"] == section.url else "read_urls"
+        option = str(error.facts.get("option", own))
+        # One that the settings do not hold came from the environment of the client library.
+        raise _wrong(section, option if option in section.sources else own, str(error)) from None
+
+
+def _arguments(section: ObjectStore) -> list[dict[str, Any]]:
     if not section.url:
         raise _wrong(section, "url", "is not set; give one such as s3://my-bucket/statekeep")
     _check_url(section, "url", section.url)

@@ -6,11 +6,13 @@ import re
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..._shared.state.errors import StatekeepError, StoreUnusableError, UnavailableError
+from ..._shared.state.errors import InvalidRequestError, StatekeepError, StoreUnusableError, UnavailableError
 
 _ALLOW = "grant what docs/how-to/use-s3.md lists"
+_SCHEME = "correct its port, or give it as http:// if nothing needs to be encrypted on the way"
 _REGION = "set the option region to the bucket's"
 _CREDENTIALS = "set them as options, or in the environment that the worker runs in"
+_CORRECT = "correct it, in the option or in the environment that the worker runs in"
 
 
 class _Cause(NamedTuple):
@@ -30,20 +32,16 @@ _CODES = MappingProxyType(
     {
         "NoSuchBucket": _Cause("the bucket does not exist", "create it, or correct the url"),
         "ContainerNotFound": _Cause("the container does not exist", "create it, or correct the url"),
-        "InvalidAccessKeyId": _Cause("the access key id is unknown", _CREDENTIALS),
-        "SignatureDoesNotMatch": _Cause("the secret access key is wrong", _CREDENTIALS),
+        "InvalidAccessKeyId": _Cause("the access key id is unknown", _CORRECT),
+        "SignatureDoesNotMatch": _Cause("the secret access key is wrong", _CORRECT),
         "ExpiredToken": _Cause("the credentials have expired", "renew them"),
-        "InvalidToken": _Cause("the session token is not valid", _CREDENTIALS),
+        "InvalidToken": _Cause("the session token is not valid", _CORRECT),
         "RequestTimeTooSkewed": _Cause("this machine's clock is wrong", "set the clock, for instance by NTP"),
         "AccessDenied": _Cause("the credentials do not allow it, or there is no such bucket", _ALLOW),
-        "AuthorizationHeaderMalformed": _Cause(
-            "the region is wrong", "set the option region to the bucket's"
-        ),
-        "PermanentRedirect": _Cause(
-            "the bucket is in another region", "set the option region to the bucket's"
-        ),
-        "AuthenticationFailed": _Cause("the account key or token is wrong", _CREDENTIALS),
-        "AuthorizationFailure": _Cause("the account key or token is wrong", _CREDENTIALS),
+        "AuthorizationHeaderMalformed": _Cause("the region is wrong", _REGION),
+        "PermanentRedirect": _Cause("the bucket is in another region", _REGION),
+        "AuthenticationFailed": _Cause("the account key or token is wrong", _CORRECT),
+        "AuthorizationFailure": _Cause("the account key or token is wrong", _CORRECT),
         "AuthorizationPermissionMismatch": _Cause(
             "the credentials do not allow it", "grant reading and writing"
         ),
@@ -55,15 +53,28 @@ _PHRASES = MappingProxyType(
         "169.254.": _Cause("there are no credentials", _CREDENTIALS),
         "metadata.google": _Cause("there are no credentials", _CREDENTIALS),
         "The specified bucket does not exist": _CODES["NoSuchBucket"],
-        "BadScheme": _Cause("its endpoint is not encrypted", "use https, or set allow_http"),
+        "BadScheme": _Cause(
+            "its endpoint is not encrypted",
+            "give an https:// endpoint, or allow_http=true among the client_options (in Python, options)",
+        ),
         "Received redirect without LOCATION": _CODES["PermanentRedirect"],
+        "InvalidContentType": _Cause("its endpoint does not speak TLS", _SCHEME),
         "invalid peer certificate": _Cause("its certificate is not trusted", "install its issuer's"),
     }
 )
 _RETRIES = re.compile(r"\bretries: (\d+),\s+max_retries: (\d+)")
+# Of one object among many that were to be deleted. Its path is no key that anybody gave, and is not repeated.
+_LEFT = re.compile(r"DeleteObjects request failed for key .*\(code: (\w+)\)")
+# Of a url and options that no client could be made of: a sign of it, the option to blame, and what is wrong.
+_UNOPENED = (
+    ("Missing SecretAccessKey", "secret_access_key", "access_key_id is set, and secret_access_key is not"),
+    ("Missing AccessKeyId", "access_key_id", "secret_access_key is set, and access_key_id is not"),
+    ("Account must be specified", "account_name", "account_name is not set"),
+    ("Invalid Access Key", "account_key", "account_key is not base64"),
+    ("service account file", "service_account", "the file that service_account names cannot be read"),
+)
 _STATUS = re.compile(r"status code: (\d{3})")
-# The last is that of one object among many that were to be deleted.
-_CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)|\(code: (\w+)\)", re.MULTILINE)
+_CODE = re.compile(r"<Code>(\w+)</Code>|^x-ms-error-code: (\w+)", re.MULTILINE)
 _MESSAGE = re.compile(r"<Message>([^<\n]{1,200})")
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _URL = re.compile(
@@ -71,6 +82,8 @@ _URL = re.compile(
 )  # of a request; its endpoint may hold a password, its query a signature
 _SILENCES = MappingProxyType(
     {
+        "tls handshake eof": "the connection was cut before anything was encrypted; "
+        "if its endpoint does not speak TLS, give it as http://",
         "dns error": "its host name is not known",
         "TimedOut": "it did not answer in time",
         "ConnectionRefused": "the connection was refused",
@@ -90,6 +103,9 @@ def failure(where: str, said: str) -> StatekeepError:
 
     The text itself is not repeated: it can hold a signature, and is pages long.
     """
+    left = _LEFT.search(said)
+    if left is not None:
+        return _undeleted(where, left[1])
     code = _code(said)
     cause = _CODES.get(code) or next((known for sign, known in _PHRASES.items() if sign in said), None)
     if cause is not None:
@@ -104,6 +120,25 @@ def failure(where: str, said: str) -> StatekeepError:
     return _unusable(where, answered, "check the url, the endpoint and the credentials")
 
 
+def unopened(where: str, said: str) -> InvalidRequestError:
+    """Return the error for a url and options that no client could be made of.
+
+    Its fact ``option`` names the one to correct.
+    """
+    problem, option, remedy = said.partition("\n")[0].rstrip(".")[:200], "url", "correct its url and options"
+    for sign, blamed, known in _UNOPENED:
+        if sign in said:
+            problem, option, remedy = known, blamed, f"set {blamed} rightly"
+    what = f"the object store {where} cannot be opened:"
+    return InvalidRequestError(what=what, problem=problem, remedy=remedy, option=option)
+
+
+def _undeleted(where: str, code: str) -> StatekeepError:
+    if code == "AccessDenied":
+        return _unusable(where, "the credentials do not allow deleting objects", _ALLOW)
+    return UnavailableError(what=where, problem=f"it answered {code} to deleting objects")
+
+
 def _was_given_up_at_once(said: str) -> bool:
     retries = _RETRIES.search(said)
     return "kind: Timeout" in said and retries is not None and int(retries[1]) < int(retries[2])
@@ -115,7 +150,7 @@ def _unusable(where: str, problem: str, remedy: str) -> StoreUnusableError:
 
 def _code(said: str) -> str:
     found = _CODE.search(said)
-    return "" if found is None else found[1] or found[2] or found[3]
+    return "" if found is None else found[1] or found[2]
 
 
 def _message(said: str) -> str:

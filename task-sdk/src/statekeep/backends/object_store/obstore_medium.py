@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..._shared.state.errors import (
-    InvalidRequestError,
     StoreUnusableError,
+    UnavailableError,
     UnsupportedError,
 )
-from .address import MEMORY, check_endpoint
-from .failures import UnansweredError, failure, is_missing_bucket
+from ...config import process_environment
+from .address import MEMORY
+from .endpoints import endpoint_of
+from .failures import UnansweredError, failure, is_missing_bucket, unopened
 from .medium import Listed, ObjectAbsentError, ObjectExistsError
 from .patience import MAX_PAUSE_SECONDS
 
@@ -80,12 +82,9 @@ class ObstoreMedium:
         self._where = address.url
         self._part_bytes = part_bytes
         self._parallel_parts = parallel_parts
+        #: The service's address when it is not the provider's own.
+        self.endpoint = endpoint_of(address.url, options, process_environment())
         self._store = self._opened(address, dict(options), patience)
-
-    @property
-    def endpoint(self) -> str:
-        """The service's address when it is not the provider's own."""
-        return str(getattr(self._store, "config", {}).get("endpoint", ""))
 
     def put(self, path: str, body: bytes | Iterable[bytes], create: bool) -> None:
         with self._upload_kept(), self._translated():
@@ -165,12 +164,11 @@ class ObstoreMedium:
     def _opened(self, address: Address, options: dict[str, Any], patience: Patience) -> Any:
         if address.kind == MEMORY:
             return self._obstore.store.MemoryStore()
-        check_endpoint(options.get("endpoint"))
         client = {
             "connect_timeout": timedelta(seconds=patience.connect_seconds),
             "read_timeout": timedelta(seconds=patience.answer_seconds),
             "timeout": _LONGEST_TRANSFER,  # of a whole object; a silent service is given up long before
-            "allow_http": str(options.get("endpoint", "")).startswith("http://"),
+            "allow_http": self.endpoint.startswith("http://"),
             **{name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()},
         }
         retries = {
@@ -185,11 +183,7 @@ class ObstoreMedium:
                 address.url, client_options=client, retry_config=retries, **options
             )
         except (self._obstore.exceptions.BaseError, TypeError, ValueError) as error:
-            problem = str(error).partition("\n")[0].rstrip(".")[:200]
-            remedy = "correct its url and options"
-            raise InvalidRequestError(
-                what=f"the object store {address.url}", problem=problem, remedy=remedy
-            ) from None
+            raise unopened(address.url, str(error)) from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -210,7 +204,7 @@ class ObstoreMedium:
             if type(error).__name__ != _PANIC:
                 raise
             problem = "the client library did not understand its answer"
-            raise UnansweredError(what=self._where, problem=problem) from None
+            raise UnavailableError(what=self._where, problem=problem) from None
 
     @contextmanager
     def _upload_kept(self) -> Iterator[None]:
