@@ -1,13 +1,14 @@
 from pathlib import Path
 
 import pytest
-from statekeep_shared.settings import Integer, Option, Section, examine
+from statekeep_shared.settings import Integer, Option, Secret, Section, examine
 
 
 class Workers(Section, section="workers"):
     """Who works."""
 
     hands = Option(Integer(), default=2, example=4, description="How many.", added="0.1.0")
+    token = Option(Secret(), default="", example="x", description="A secret.", added="0.1.0", sensitive=True)
 
 
 def problems(
@@ -26,6 +27,20 @@ def test_an_unknown_option_of_an_own_section_is_a_fault_wherever_it_is_given(tmp
     assert problems({}, None, file) == [said]
     assert problems({"STATEKEEP__WORKERS__HAND": "1"}, None) == [said]
     assert problems({}, None, workers__hand="1") == [said]
+
+
+@pytest.mark.parametrize("suffix", ["file", "cmd"])
+def test_a_file_or_command_of_a_secret_is_named_in_the_environment_only(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / "statekeep.toml"
+    file.write_text(f"[workers]\ntoken_{suffix} = 'x'\nhands_{suffix} = 'x'\n")
+    none = "there is no such option"
+    variable = f"STATEKEEP__WORKERS__TOKEN_{suffix.upper()}"
+    said = f"{none}; only the environment names a file or a command for token: set {variable}"
+    secret, other = problems({}, None, file)
+    assert secret == f"[workers] token_{suffix}: {said}"
+    assert other.startswith(f"[workers] hands_{suffix}: {none}")
+    assert "environment" not in other
+    assert problems({}, None, **{f"workers__token_{suffix}": "x"}) == [f"[workers] token_{suffix}: {said}"]
 
 
 @pytest.mark.parametrize("others", [None, ("tools",)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import Fault
-from .option import PREFIX
+from .option import INDIRECT_SUFFIXES, PREFIX
 from .sources import file_source, variable_source
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def unknown_names(section: str, names: Iterable[str], source: str, known: Known)
         options = [option.name for option in mine.options]
         for name in names:
             if name not in options:
-                problem = "there is no such option" + did_you_mean(name, options)
+                problem = "there is no such option" + (_indirect(name, mine) or did_you_mean(name, options))
                 yield Fault(f"[{section}] {name}", source, problem)
         return
     sections = [candidate.section for candidate in known.sections]
@@ -89,6 +89,15 @@ def unknown_names(section: str, names: Iterable[str], source: str, known: Known)
     elif section not in known.others:
         hint = did_you_mean(section, [*sections, *known.others], "[{}]")
         yield Fault(f"[{section}]", source, "there is no such section" + hint)
+
+
+def _indirect(name: str, section: type[Section]) -> str:
+    """`; OPTION can be read ...` for a name that only a variable can have, or nothing."""
+    for option in section.options:
+        if option.sensitive and name in (option.name + suffix for suffix in INDIRECT_SUFFIXES):
+            variable = f"{option.variable}{name.removeprefix(option.name).upper()}"
+            return f"; only the environment names a file or a command for {option.name}: set {variable}"
+    return ""
 
 
 def did_you_mean(name: str, candidates: list[str], shape: str = "{}") -> str:
