@@ -61,3 +61,11 @@ def test_an_asset_that_was_deactivated_can_be_restored_or_made_anew(statekeep: S
     assert "inactive" in statekeep("asset", "list", "--all").stdout
     assert statekeep("asset", "restore", "flights").returncode == 0
     assert statekeep("asset", "get", "flights", "day").stdout == "1\n"
+
+
+def test_a_mistake_shows_the_usage_of_the_command_that_was_meant(statekeep: Statekeep) -> None:
+    done = statekeep("asset", "rewind", "flights", "day", "--to", "7")
+    assert done.returncode == 64
+    usage, said = done.stderr.splitlines()
+    assert usage == "usage: statekeep asset rewind [-h] A KEY VERSION"
+    assert said == "statekeep: unrecognized arguments: --to"

@@ -35,6 +35,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"statekeep: {message}\n")
 
 
+class _Subcommand(Parser):
+    """Refuses by itself what it does not know: its caller would show its own usage in place of this one's."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the arguments, and nothing that is left of them."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def subcommands(parser: argparse.ArgumentParser) -> Any:
     """Let the parser take one of several subcommands; its name will stand in ``command``."""
-    return parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    return parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Subcommand)
