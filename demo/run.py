@@ -100,7 +100,7 @@ def show(options: argparse.Namespace, folder: Path, console: Console) -> int:
     console.print(*sentences, sep="\n")
     if options.offload:
         found = look(folder / "state.db", objects_folder(folder), days[-1])
-        console.print(sentence(found, objects_folder(folder)))
+        console.print(sentence(found, objects_folder(folder), is_left=options.keep))
         fine = fine and found.all_on_the_worker
     if options.keep:
         console.print(f"\nEverything is left in {folder}. To look at it:\n")

@@ -58,17 +58,20 @@ def count(connection: sqlite3.Connection, table: str, condition: str) -> int:
     return int(rows)
 
 
-def sentence(kept: Kept, objects: Path) -> str:
-    """What became of the values, for people."""
+def sentence(kept: Kept, objects: Path, *, is_left: bool) -> str:
+    """What became of the values, for people; ``is_left``: the folder stays behind for a look."""
     if not kept.all_on_the_worker:
         return (
             f"[bold red]The store holds {kept.values_in_store:,} values, and {kept.readable_objects:,} "
             "objects can be read without the key.[/bold red]"
         )
+    only_references = f"[bold green]The store holds {kept.references:,} references and no value.[/bold green]"
+    if not is_left:
+        return (
+            f"{only_references} The values were {kept.objects:,} encrypted objects beside it, which are gone "
+            "with it now; --keep leaves all for a look."
+        )
     replaced = (
         "the objects of replaced values go with `statekeep sweep`, five minutes after they were replaced"
     )
-    return (
-        f"[bold green]The store holds {kept.references:,} references and no value.[/bold green] "
-        f"The values are {kept.objects:,} encrypted objects in {objects}; {replaced}."
-    )
+    return f"{only_references} The values are {kept.objects:,} encrypted objects in {objects}; {replaced}."

@@ -47,7 +47,17 @@ def test_values_references_and_readable_objects_are_counted(tmp_path: Path) -> N
 @pytest.mark.parametrize("kept", [Kept(1, 2, 2, 0), Kept(0, 0, 2, 0), Kept(0, 2, 2, 1)])
 def test_a_value_in_the_store_or_an_object_that_can_be_read_is_a_failure(kept: Kept) -> None:
     assert not kept.all_on_the_worker
-    assert "bold red" in sentence(kept, Path("/objects"))
+    assert "bold red" in sentence(kept, Path("/objects"), is_left=True)
+
+
+def test_a_folder_that_is_gone_is_not_named_and_nothing_of_it_can_be_swept() -> None:
+    kept = Kept(0, 2, 5, 0)
+    left, gone = (sentence(kept, Path("/objects"), is_left=is_left) for is_left in (True, False))
+    for words in ("/objects", "statekeep sweep"):
+        assert words in left
+        assert words not in gone
+    assert "were 5 encrypted objects" in gone
+    assert "--keep" in gone
 
 
 def test_only_the_owner_may_read_the_key(tmp_path: Path) -> None:
