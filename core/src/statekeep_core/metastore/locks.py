@@ -44,6 +44,9 @@ class Locks:
         del asset_id
         return True
 
+    def hold_store(self) -> None:
+        """Wait until nobody else writes for a try or names an object, and keep them from it; not in order."""
+
     def hold_condemned(self, *, shared: bool) -> None:
         """Keep storage keys from being condemned (``shared``), or new objects from being named."""
 

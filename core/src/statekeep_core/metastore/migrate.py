@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.errors import StoreUnusableError
+
+from .store_identity import new_id
 
 if TYPE_CHECKING:
     import apsw
 
 # "STKP": tells a Statekeep store from another program's SQLite file.
 APPLICATION_ID = 0x53_54_4B_50
+# "STKB": a backup. Nothing opens it as a store before it has an id of its own, so that no restored backup
+# deletes objects that were written after it was made.
+BACKUP_ID = 0x53_54_4B_42
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -31,11 +35,30 @@ def migrations(folder: Path = _FOLDER) -> list[Migration]:
 def is_current(connection: apsw.Connection, path: Path, known: list[Migration]) -> bool:
     """Return whether the store has this release's schema; False for a new file, too.
 
+    Raises :class:`StoreUnusableError` for a newer schema, another program's database, and a backup.
+    """
+    if is_backup(connection):
+        raise StoreUnusableError(
+            what=f"the store {path}",
+            problem="it is a backup, and a copy must not pass for the store that it was made of",
+            remedy="make it a store of its own with `statekeep db renew-id`",
+        )
+    return version_of(connection, path, known) == known[-1].number
+
+
+def is_backup(connection: apsw.Connection) -> bool:
+    """Return whether the file was made by `statekeep db backup` and is no store of its own yet."""
+    return bool(connection.pragma("application_id") == BACKUP_ID)
+
+
+def version_of(connection: apsw.Connection, path: Path, known: list[Migration]) -> int:
+    """Return the schema's version, of a backup, too; 0 for a new file.
+
     Raises :class:`StoreUnusableError` for a newer schema, and for another program's database.
     """
-    version = connection.pragma("user_version")
-    application_id = connection.pragma("application_id")
-    if application_id != APPLICATION_ID and (version or _has_tables(connection)):
+    version = int(connection.pragma("user_version"))
+    is_ours = connection.pragma("application_id") in (APPLICATION_ID, BACKUP_ID)
+    if not is_ours and (version or _has_tables(connection)):
         raise StoreUnusableError(
             what=f"the store {path}",
             problem="the file is another program's SQLite database",
@@ -48,7 +71,7 @@ def is_current(connection: apsw.Connection, path: Path, known: list[Migration]) 
             problem=f"its schema is version {version}, and this release knows up to {known[-1].number}",
             remedy=f"install statekeep-core {release} or newer",
         )
-    return bool(version == known[-1].number)
+    return version
 
 
 def migrate(connection: apsw.Connection, known: list[Migration], release: str) -> None:
@@ -61,7 +84,7 @@ def migrate(connection: apsw.Connection, known: list[Migration], release: str) -
                 connection.pragma("user_version", step.number)
         if version == 0:
             connection.pragma("application_id", APPLICATION_ID)
-            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?, 0)", (os.urandom(16).hex(), release))
+            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?, 0)", (new_id(), release))
         connection.execute("UPDATE store SET written_by_release = ?", (release,))
 
 

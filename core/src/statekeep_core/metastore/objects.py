@@ -19,6 +19,15 @@ Content = bytes | External
 # A reader may have seen the record just before it was overwritten, and has so long to fetch the object.
 DISPOSE_AFTER_US = 5 * 60 * 1_000_000
 
+# Up to this number, objects lie under an id that the store had before it was copied (store_identity.py).
+LAST_INHERITED = "SELECT coalesce(max(last_object_id), 0) FROM former_store_ids"
+# The `due_at` of one of those that nothing names: it never falls due.
+INHERITED = -1
+_SETTLE = (
+    f"UPDATE external_objects SET due_at = CASE WHEN object_id > ({LAST_INHERITED}) THEN {{}}"
+    f" ELSE {INHERITED} END WHERE due_at = 0"
+)
+
 # For statements on a table that has an `object_id`: what `content_of` takes, and where it comes from.
 COLUMNS = "reference, backend_id, storage_key, origin, size_bytes, digest"
 JOIN = " LEFT JOIN external_objects USING (object_id)"
@@ -148,20 +157,24 @@ def settle(tx: Transaction) -> None:
 
     For the end of every write transaction: a trigger, which notes the loss, does not know the time.
     """
-    tx.run("UPDATE external_objects SET due_at = ? WHERE due_at = 0", (tx.now.wall_us + DISPOSE_AFTER_US,))
+    tx.run(_SETTLE.format("?"), (tx.now.wall_us + DISPOSE_AFTER_US,))
 
 
 def settlement(tx: Transaction) -> str:
     """Return what :func:`settle` does as a statement that binds nothing, to go together with a commit."""
-    return f"UPDATE external_objects SET due_at = {tx.now.wall_us + DISPOSE_AFTER_US} WHERE due_at = 0"
+    return _SETTLE.format(tx.now.wall_us + DISPOSE_AFTER_US)
 
 
 def take_left(tx: Transaction) -> tuple[External, ...]:
     """Forget the objects of plain backends that lost their name just now, and return them.
 
-    For whoever deletes them; nobody else will.
+    For whoever deletes them; nobody else will. Those from before the store was copied are the original's,
+    too, and stay.
     """
-    rows = tx.rows(f"SELECT {COLUMNS}, object_id FROM external_objects WHERE due_at = 0 AND digest IS NULL")
+    rows = tx.rows(
+        f"SELECT {COLUMNS}, object_id FROM external_objects WHERE due_at = 0 AND digest IS NULL"
+        f" AND object_id > ({LAST_INHERITED})"
+    )
     for row in rows:
         tx.run("DELETE FROM external_objects WHERE object_id = ?", row[-1:])
     return tuple(external_of(row[:-1]) for row in rows)

@@ -57,6 +57,9 @@ class RowLocks(Locks):
     def seize_asset(self, asset_id: int) -> bool:
         return self._tx.row(f"SELECT 1 FROM assets WHERE asset_id = ?{FREE}", (asset_id,)) is not None
 
+    def hold_store(self) -> None:
+        self._tx.send("LOCK TABLE tries, external_objects IN EXCLUSIVE MODE")
+
     def hold_condemned(self, *, shared: bool) -> None:
         kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         self._tx.send(f"SELECT {kind}({advisory_number('condemned')})")

@@ -1,0 +1,8 @@
+-- The ids that a store had before it was renewed, as a copy or a restored backup is. Objects with a number up to
+-- `last_object_id` were written under this id or an earlier one: another store may name them, too, so this one
+-- reads them and has nobody delete them. When nothing here names one any more, its `due_at` becomes -1.
+CREATE TABLE former_store_ids (
+    store_id TEXT PRIMARY KEY,
+    last_object_id INTEGER NOT NULL,
+    renewed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
