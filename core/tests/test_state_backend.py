@@ -3,42 +3,40 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.scope import AssetScope, StateScope, TaskScope
 from statekeep_core._shared.state.testing import Capabilities, StateBackendConformance
-from statekeep_core.embedded import EmbeddedStore, open_store
 from statekeep_core.metastore import assets
+from statekeep_core.policy import Policy
+from statekeep_core.retention import Store
 from statekeep_core.state_backend import MetastoreStateBackend
 
-from core.tests.conftest import Client, MovedClock
+from core.tests.conftest import Client, FreshStore, MovedClock
 
 TASK = TaskScope("sales", "2026-01-01", "load")
 
 
 @pytest.fixture
-def store(client: Client) -> EmbeddedStore:
+def store(client: Client) -> Any:
     return client.store
 
 
 @pytest.fixture
-def backend(store: EmbeddedStore) -> MetastoreStateBackend:
+def backend(store: Store) -> MetastoreStateBackend:
     return MetastoreStateBackend(store)
 
 
-def declare(store: EmbeddedStore, name: str) -> AssetScope:
+def declare(store: Store, name: str) -> AssetScope:
     record = store.transact(lambda work: assets.declare(work.tx, m.AssetAddress(name), new_asset=False))
     return AssetScope(asset_id=record.asset_id)
 
 
-def value_of(store: EmbeddedStore, sql: str, *parameters: str | int | None) -> str | None:
-    with apsw.Connection(str(store.path)) as connection:
-        found: Any = connection.execute(sql, parameters).fetchall()
+def value_of(store: Store, sql: str, *parameters: str | int | None) -> str | None:
+    found: Any = store.transact(lambda work: work.tx.rows(sql, parameters))
     return found[0][0].decode() if found else None
 
 
@@ -46,8 +44,8 @@ class TestMetastoreStateBackend(StateBackendConformance):
     capabilities = Capabilities(asset_addresses=frozenset({"asset_id"}), max_value_bytes=65_536)
 
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> Iterator[MetastoreStateBackend]:
-        self.store = open_store(tmp_path / "state.db")
+    def backend(self, fresh_store: FreshStore) -> Iterator[MetastoreStateBackend]:
+        self.store = fresh_store(Policy(), None)
         yield MetastoreStateBackend(self.store)
         self.store.close()
 
@@ -81,9 +79,7 @@ def test_an_asset_that_does_not_exist_is_not_an_absent_key(backend: MetastoreSta
             operation()
 
 
-def test_an_inactive_asset_is_read_and_not_written(
-    store: EmbeddedStore, backend: MetastoreStateBackend
-) -> None:
+def test_an_inactive_asset_is_read_and_not_written(store: Store, backend: MetastoreStateBackend) -> None:
     scope = declare(store, "flights")
     backend.set(scope, "k", "1")
     store.transact(lambda work: assets.deactivate(work.tx, scope.asset_id or 0))
