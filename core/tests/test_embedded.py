@@ -63,7 +63,7 @@ def test_a_malformed_request_does_not_touch_its_neighbours(client: Client) -> No
         [
             (plain, "", {"kind": "Set", "key": "a"}),
             (plain, "", {"kind": "NoSuchThing"}),
-            (plain, "", []),  # type: ignore[list-item]  # as a foreign client might send it
+            (plain, "", []),  # as a foreign client might send it
             (plain, "", {**good._asdict(), "kind": "Set"}),
         ]
     )
