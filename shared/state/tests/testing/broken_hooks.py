@@ -98,6 +98,17 @@ class OverwritesThoughImmutable(ImmutableMemoryObjects):
         user_key, _, _ = storage_key.rpartition("~")
         return super()._put(f"memory://{scope}/{user_key}", scope, storage_key, value)
 
+    def _take(self, reference: str, scope: StateScope | None, storage_key: str) -> str:
+        del scope
+        return super()._take(reference, None, storage_key)
+
+
+@caught_by("test_an_immutable_backend_follows_no_reference_but_that_of_the_origin", OBJECTS)
+class IgnoresTheOrigin(ImmutableMemoryObjects):
+    def _take(self, reference: str, scope: StateScope | None, storage_key: str) -> str:
+        del scope
+        return super()._take(reference, None, storage_key)
+
 
 @caught_by("test_objects_are_listed_if_the_backend_is_immutable", OBJECTS)
 class ListsAnIncompleteSet(ImmutableMemoryObjects):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from backends.master_keys import keys
-from statekeep import TaskScope
+from statekeep import AssetScope, TaskScope
 from statekeep.backends import EncryptedBackend
 from statekeep.backends.encrypted import wrapping
 from statekeep.backends.testing import ImmutableMemoryObjects
@@ -40,7 +40,8 @@ async def _through_all_async_methods(backend: EncryptedBackend, characters: int)
     origin: Any = {"scope": TASK, "storage_key": NAME}
     await backend.aset(TASK, "k", value)
     assert await backend.aget(TASK, "k") == value
-    reference = await backend.aserialize_task_state_to_ref(value=value, key=NAME, ti_id="t", **origin)
+    reference = await backend.aserialize_task_state_to_ref(value=value, key=NAME, ti_id=TASK.ti_id, **origin)
     assert await backend.adeserialize_task_state_from_ref(reference, **origin) == value
+    origin["scope"] = AssetScope(name="a")
     reference = await backend.aserialize_asset_state_to_ref(value=value, key=NAME, asset_ref="a", **origin)
     assert await backend.adeserialize_asset_state_from_ref(reference, **origin) == value

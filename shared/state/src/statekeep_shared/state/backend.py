@@ -29,6 +29,19 @@ class BaseStateBackend(OneContract):
 
     ``value`` is always JSON text, and comes back as the same text. Methods may be called from several
     threads at once. An async twin does what its blocking half does and never blocks the event loop.
+
+    Three things are used where a class has them, though no method here shows them:
+
+    ``from_configuration(environ)``, a class method that makes the backend that ``[workers] state_backend``
+    names; without it, the class is called without arguments.
+
+    ``store_id``, an attribute, which the worker sets to the id of the store whose references are made. An
+    immutable backend keeps its objects below it.
+
+    ``scope=`` and ``storage_key=``, keyword arguments of the four hooks (and of their async twins, if there
+    are any: ``aserialize_task_state_to_ref`` and so on), which an immutable backend must take. They are the
+    *origin*, as first written, when the record was copied since, too: a reference that is not that of its
+    origin is refused.
     """
 
     __contract_id__ = "statekeep.state.BaseStateBackend/1"
@@ -116,11 +129,15 @@ class BaseStateBackend(OneContract):
         """Put the value where it should live and return its reference, at most 4,096 bytes of UTF-8.
 
         Called in an accessor's ``set``, before anything is sent. Returning ``value`` itself keeps it inline.
+        An immutable backend also takes the keyword arguments ``scope`` and ``storage_key``.
         """
         return value
 
     def deserialize_task_state_from_ref(self, stored: str) -> str:
-        """Return the value of a reference; raise, and never answer with a default, when it is gone."""
+        """Return the value of a reference; raise, and never answer with a default, when it is gone.
+
+        An immutable backend also takes the keyword arguments ``scope`` and ``storage_key``.
+        """
         return stored
 
     def serialize_asset_state_to_ref(self, *, value: str, key: str, asset_ref: str) -> str:  # noqa: ARG002 -- a seam

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -112,10 +113,9 @@ class HookConformance(BackendSuite):
 
     def test_references_of_different_owners_or_keys_differ(self, hooks: Hooks, scope: StateScope) -> None:
         if self.capabilities.external_objects:
-            other = AssetScope(name="orders/k") if scope == _ORDERS else replace(TASK, map_index=0)
             places = [
                 (owner, key)
-                for owner in (scope, other)
+                for owner in (scope, _another(scope))
                 for key in ("k", "K", "k/k", "../k", "\u00e9", "e\u0301")
             ]
             references = [hooks.put(owner, key, str(n)) for n, (owner, key) in enumerate(places)]
@@ -162,6 +162,26 @@ class HookConformance(BackendSuite):
             )
             assert hooks.take(scope, "other", other) == "2", "delete() took another key's object along"
 
+    def test_an_immutable_backend_follows_no_reference_but_that_of_the_origin(
+        self, hooks: Hooks, scope: StateScope
+    ) -> None:
+        if not hooks.backend.immutable_refs or not self.capabilities.external_objects:
+            return
+        own = hooks.put(scope, "k", '"own"')
+        strangers = [
+            hooks.put(scope, "k", '"of another write"', _GENERATIONS[1]),
+            hooks.put(scope, "other", '"of another key"'),
+            hooks.put(_another(scope), "k", '"of another owner"'),
+            f"{own}x",
+            f"../another-store/{own}",
+        ]
+        for reference in strangers:
+            code = refusal_code(partial(hooks.take, scope, "k", reference))
+            assert code != "accepted", (
+                f"reading must refuse a reference that is not that of scope and storage_key: {reference}"
+            )
+        assert hooks.take(scope, "k", own) == '"own"', "the origin's own reference must still be read"
+
     def test_objects_are_listed_if_the_backend_is_immutable(self, hooks: Hooks, scope: StateScope) -> None:
         if not hooks.backend.immutable_refs:
             code = refusal_code(lambda: list(hooks.backend.list_objects(self.store_id)))
@@ -176,6 +196,10 @@ class HookConformance(BackendSuite):
         assert all(size_bytes > 0 for _, _, size_bytes, _ in listed), "no object that holds a value is empty"
         assert all(modified_at.tzinfo is not None for *_, modified_at in listed), "modified_at must be aware"
         assert not list(hooks.backend.list_objects("another-store")), "another store's objects were listed"
+
+
+def _another(scope: StateScope) -> StateScope:
+    return AssetScope(name="orders/k") if scope == _ORDERS else replace(TASK, map_index=0)
 
 
 def _is_refused(hooks: Hooks, scope: StateScope, value: str) -> bool:

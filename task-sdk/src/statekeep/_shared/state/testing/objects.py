@@ -119,7 +119,8 @@ class ImmutableMemoryObjects(MemoryStateBackend):
         return reference
 
     def _take(self, reference: str, scope: StateScope | None, storage_key: str) -> str:
-        try:
-            return self.objects[reference].value
-        except KeyError:
-            raise ReferenceMissingError(scope=str(scope), key=storage_key, reference=reference) from None
+        stored = self.objects.get(reference)
+        is_its_own = scope is None or reference == _reference(_owner(scope), storage_key)
+        if stored is None or not is_its_own:
+            raise ReferenceMissingError(scope=str(scope), key=storage_key, reference=reference)
+        return stored.value
