@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Sequence
 
-    from statekeep_core.metastore.store_file import StoreFile
+    from statekeep_core.metastore.store_file import StoreReader
     from statekeep_core.metastore.store_identity import Renewed
 
 SUMMARY = "check, migrate, back up and restore the store"
@@ -56,15 +56,15 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _check(arguments: Namespace) -> int:
-    from statekeep_core.metastore.store_file import opened
+    from statekeep_core.metastore.store_file import opened_to_read
 
-    with opened(configured_path(process_environment())) as store:
+    with opened_to_read(configured_path(process_environment())) as store:
         found = _examined(store)
     _say(json.dumps(found, indent=2) if arguments.json else _shown(found))
     return _FAULTY if found["faults"] else 0
 
 
-def _examined(store: StoreFile) -> dict[str, Any]:
+def _examined(store: StoreReader) -> dict[str, Any]:
     from statekeep_core.metastore import store_identity
     from statekeep_core.metastore.integrity import damage, faults
     from statekeep_core.metastore.migrate import is_backup
@@ -115,9 +115,9 @@ def _migrate(_: Namespace) -> int:
 
 def _back_up(arguments: Namespace) -> int:
     from statekeep_core.metastore.backup import back_up
-    from statekeep_core.metastore.store_file import opened
+    from statekeep_core.metastore.store_file import opened_to_read
 
-    with opened(configured_path(process_environment())) as store:
+    with opened_to_read(configured_path(process_environment())) as store:
         size_bytes = back_up(store, arguments.path)
     _say(f"{arguments.path}: {size_bytes:,} bytes, checked")
     return 0
@@ -125,10 +125,10 @@ def _back_up(arguments: Namespace) -> int:
 
 def _restore(arguments: Namespace) -> int:
     from statekeep_core.metastore.backup import restore
-    from statekeep_core.metastore.store_file import opened
+    from statekeep_core.metastore.store_file import opened_to_read
 
     path = configured_path(process_environment())
-    with opened(arguments.path) as backup:
+    with opened_to_read(arguments.path) as backup:
         renewed = restore(backup, path, __version__)
     _say(f"{path}: restored")
     _tell(renewed)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .sqlite_transaction import SqliteTransaction
-    from .store_file import StoreFile
+    from .store_file import StoreFile, StoreReader
     from .store_identity import Renewed
 
 # What SQLite keeps beside a file, and takes for a part of whatever lies there under its name.
@@ -31,7 +31,7 @@ _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 _PRIVATE = 0o600
 
 
-def back_up(store: StoreFile, path: Path) -> int:
+def back_up(store: StoreReader, path: Path) -> int:
     """Copy the store as it is now into ``path``, one checked file, marked as a backup; return its size.
 
     Writers do not wait. Until all of it is on the disk, there is nothing under that name. Raises
@@ -43,7 +43,7 @@ def back_up(store: StoreFile, path: Path) -> int:
     return path.stat().st_size
 
 
-def restore(backup: StoreFile, path: Path, release: str) -> Renewed:
+def restore(backup: StoreReader, path: Path, release: str) -> Renewed:
     """Make a store of its own in ``path`` out of a backup, which stays as it is.
 
     It has this release's schema, and an id of its own before anything can open it. Raises
@@ -106,6 +106,7 @@ def _copy(source: apsw.Connection, path: Path, application_id: int) -> None:
     # Nobody else knows the file, and a backup may go to a network file system, where locks do not hold.
     target = apsw.Connection(str(path), vfs="unix-none")
     try:
+        target.pragma("locking_mode", "exclusive")  # the copy says WAL, which needs shared memory otherwise
         # All in one step: in several, each write to the store in between would begin the copy anew.
         with target.backup("main", source, "main") as copying:
             copying.step(-1)
