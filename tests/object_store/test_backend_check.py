@@ -72,7 +72,9 @@ def test_a_bucket_that_works_passes_each_step_and_keeps_nothing(
     assert all(step["milliseconds"] > 0 for step in checked["steps"])
     assert obstore.list(s3.store(prefix=url.rpartition("/")[2])).collect() == []
     table = command("backend", "check").stdout.splitlines()
-    assert table[0].split() == ["BACKEND", "USE", "STEP", "MS", "RESULT"]
+    assert table[0].split() == ["BACKEND", "USE", "STEP", "MS", "RESULT", "PLACE"]
+    assert all(url in line for line in table[1:])
+    assert checked["place"] == f"{url} at http://127.0.0.1:{s3.port}"
     assert len(table) == 5
 
 
@@ -85,6 +87,7 @@ def test_with_encryption_around_it_too(command: Command) -> None:
     done = command("backend", "check", "--json", **encrypted)
     assert done.returncode == 0, done.stderr
     assert [each["takes_values"] for each in json.loads(done.stdout)] == [True, False]
+    assert len({each["place"] for each in json.loads(done.stdout)}) == 1
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
         print_json([_document(each) for each in checked])
     else:
         print_table(
-            ("BACKEND", "USE", "STEP", "MS", "RESULT"), [row for each in checked for row in _rows(each)]
+            ("BACKEND", "USE", "STEP", "MS", "RESULT", "PLACE"),
+            [row for each in checked for row in _rows(each)],
         )
     return _status(checked)
 
@@ -67,6 +68,7 @@ def _document(checked: _Checked) -> dict[str, Any]:
     return {
         "backend_id": checked.backend.backend_id,
         "class": _class_path(checked.backend),
+        "place": _place(checked.backend),
         "takes_values": checked.takes_values,
         "steps": [
             {"step": step.step, "milliseconds": round(step.milliseconds, 3), "problem": step.problem}
@@ -84,6 +86,7 @@ def _rows(checked: _Checked) -> list[tuple[str, ...]]:
             step.step,
             f"{step.milliseconds:.1f}",
             "ok" if step.problem is None else "failed",
+            _place(checked.backend),
         )
         for step in checked.steps
     ]
@@ -98,6 +101,11 @@ def _status(checked: list[_Checked]) -> int:
     for (backend_id, problem), step_name in problems.items():
         say(f"{backend_id}: {step_name}: {problem}")
     return FAILED if problems else 0
+
+
+def _place(backend: BaseStateBackend) -> str:
+    """Where a backend's objects lie, for people, if it says so; its id may be a mere digest of that."""
+    return str(getattr(backend, "place", ""))
 
 
 def _class_path(backend: BaseStateBackend) -> str:

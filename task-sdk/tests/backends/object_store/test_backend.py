@@ -176,6 +176,14 @@ def test_backends_that_cannot_read_each_others_references_have_different_ids(tmp
     assert ObjectStoreBackend("s3://moved", backend_id=ids[0]).backend_id == ids[0]
 
 
+def test_a_backend_says_where_its_objects_lie(tmp_path: Path) -> None:
+    assert ObjectStoreBackend(f"file://{tmp_path}/").place == f"file://{tmp_path}"
+    assert ObjectStoreBackend("memory://").place == "memory://"
+    assert ObjectStoreBackend("s3://bucket/a").place == "s3://bucket/a"
+    moved = ObjectStoreBackend("s3://bucket/a", backend_id="x", options={"endpoint": "http://127.0.0.1:9000"})
+    assert moved.place == "s3://bucket/a at http://127.0.0.1:9000"
+
+
 def test_the_async_hooks_do_what_the_blocking_ones_do(local: ObjectStoreBackend) -> None:
     async def there_and_back() -> list[str]:
         names = [f"{number}~{GENERATION}" for number in range(8)]

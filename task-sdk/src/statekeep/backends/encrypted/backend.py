@@ -79,6 +79,11 @@ class EncryptedBackend(EncryptedEntries, EncryptedReferences):
         return str(self._wrapped.backend_id) if self._allow_plaintext else None
 
     @property
+    def place(self) -> str:
+        """Where the wrapped backend says that its objects lie, for people; "" when it does not."""
+        return str(getattr(self._wrapped, "place", ""))
+
+    @property
     def store_id(self) -> str:
         """The metastore's id, as the wrapped backend has it."""
         return str(self._wrapped.store_id)

@@ -14,7 +14,7 @@ from ..._shared.state.errors import (
     StoreUnusableError,
 )
 from . import flows, layout
-from .address import LOCAL, MEMORY, parse_address
+from .address import LOCAL, MEMORY, SERVICE, parse_address
 from .backend_id import check_backend_id, derived_backend_id
 from .compression import check_level
 from .configured import all_configured
@@ -103,6 +103,10 @@ class ObjectStoreBackend(BaseStateBackend):
             check_backend_id(backend_id)
         self._may_have_moved = backend_id is not None
         self._backend_id = backend_id or derived_backend_id(self._address.url, endpoint)
+        #: Where the objects lie, for people: the url, and the endpoint when it is not the provider's own.
+        self.place = self._address.url
+        if endpoint and self._address.kind == SERVICE:
+            self.place += f" at {endpoint}"
         self._policy = flows.Policy(compression_level, part_bytes, self._medium.creates_in_parts, patience)
         self.threshold_bytes = threshold_bytes
         self._store_id: str | None = None
