@@ -1,0 +1,222 @@
+"""A process of clients: supervisors that compete for tasks, tasks with many threads, and operators.
+
+Reads one line of JSON per history from its input, and says ``done`` when that has ended. The parent stops and
+continues it whenever it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from threading import Lock, Thread
+from typing import NamedTuple
+
+from statekeep._shared.state import messages as m
+
+from tests.histories import requests
+from tests.histories.asking import Asker
+from tests.histories.deeds import FENCED, OK, UNKNOWN, Deed, write_line
+from tests.histories.drawing import Drawing
+from tests.histories.requests import OpenTry
+
+_KEPT_TRIES = 3
+_MANY_ATTEMPTS = 16
+_MOST_ROLES = 100
+
+
+class Assignment(NamedTuple):
+    """One history as this process takes part in it, under a name and a number unlike any other's."""
+
+    client: str
+    number: int
+    seed: int
+    seconds: float
+    ledger: str
+    urls: list[str]
+    worker: str
+    operator: str
+    tasks: list[str]
+    assets: list[str]
+    threads: int
+    answer_seconds: float
+
+
+class Party:
+    """What the threads of one process share during one history."""
+
+    def __init__(self, assignment: Assignment, ledger: Path) -> None:
+        self.assignment = assignment
+        self.end_at = time.monotonic() + assignment.seconds
+        self._ledger = ledger.open("w")
+        self._lock = Lock()
+        self._tries: dict[str, list[OpenTry]] = defaultdict(list)
+
+    def record(self, deed: Deed) -> None:
+        with self._lock:
+            self._ledger.write(write_line(deed))
+
+    def opened(self, of_try: OpenTry) -> None:
+        with self._lock:
+            self._tries[of_try.task] = [*self._tries[of_try.task][1 - _KEPT_TRIES :], of_try]
+
+    def last_try(self, task: str) -> OpenTry:
+        with self._lock:
+            return self._tries[task][-1]
+
+    def some_try(self, draw: random.Random) -> OpenTry | None:
+        """Return a try, mostly the last one that this process started, and sometimes one before it."""
+        with self._lock:
+            tries = self._tries[draw.choice(self.assignment.tasks)]
+            if not tries:
+                return None
+            return tries[-1] if draw.random() < 0.9 else draw.choice(tries)
+
+    def close(self) -> None:
+        self._ledger.close()
+
+
+class Role(Thread):
+    """A thread that goes on until the history ends."""
+
+    def __init__(self, party: Party, number: int) -> None:
+        super().__init__(daemon=True)
+        assignment = party.assignment
+        self._party = party
+        self._client = f"{assignment.client}{number}"
+        self._draw = random.Random(f"{assignment.seed} {self._client}")
+        values_of = _MOST_ROLES * assignment.number + number
+        self._drawing = Drawing(self._draw, values_of, assignment.tasks, assignment.assets)
+        self._asker = Asker(
+            assignment.urls,
+            answer_seconds=assignment.answer_seconds,
+            draw=self._draw,
+        )
+
+    def run(self) -> None:
+        try:
+            while time.monotonic() < self._party.end_at:
+                self.act()
+        finally:
+            self._asker.close()
+
+    def act(self) -> None:
+        raise NotImplementedError
+
+    def pause(self, least_seconds: float, most_seconds: float) -> None:
+        """Think: the clients are no benchmark, and a longer history holds more faults than a denser one."""
+        time.sleep(self._draw.uniform(least_seconds, most_seconds))
+
+    def deed(self, verb: str, task: str = "", try_number: int = 0) -> Deed:
+        return Deed(os.urandom(16).hex(), self._client, verb, task, try_number, (), UNKNOWN)
+
+    def ask(self, deed: Deed, proof: str, request: object, attempts: int) -> Deed:
+        asked, reply = self._asker.ask(deed, proof, request, attempts=attempts)
+        done = requests.told(asked, reply)
+        self._party.record(done)
+        if done.verb == "start" and done.outcome == OK and reply is not None:
+            self._party.opened(requests.opened(done.task, reply))
+        return done
+
+    def steps(self, of_try: OpenTry | None, proof: str) -> Deed:
+        """Ask for something random."""
+        task = "" if of_try is None else of_try.task
+        deed = self.deed("state", task, 0 if of_try is None else of_try.try_number)
+        steps = self._drawing.steps(of_try)
+        attempts = _MANY_ATTEMPTS if self._draw.random() < 0.8 else 1
+        done = self.ask(deed._replace(steps=steps), proof, requests.state(steps, of_try), attempts)
+        self._drawing.learn(done)
+        return done
+
+
+class Supervisor(Role):
+    """Starts one try after the other of a task, if nobody else has one, and keeps it alive or does not."""
+
+    def __init__(self, party: Party, number: int) -> None:
+        super().__init__(party, number)
+        self.task = party.assignment.tasks[number]
+
+    def act(self) -> None:
+        assignment, draw = self._party.assignment, self._draw
+        deed = self.deed("start", self.task)._replace(
+            rerun=draw.random() < 0.8, lease_seconds=round(draw.uniform(0.1, 0.8), 2)
+        )
+        deed = deed._replace(fresh=deed.rerun and draw.random() < 0.15)
+        request = requests.start(self.task, tuple(assignment.assets), deed)
+        started = self.ask(deed, assignment.worker, request, _MANY_ATTEMPTS)
+        if started.outcome != OK:
+            self.pause(0.02, 0.2)
+            return
+        self._live(started)
+
+    def _live(self, started: Deed) -> None:
+        of_try = self._party.last_try(self.task)
+        keeps_alive = self._draw.random() < 0.6
+        end_at = time.monotonic() + self._draw.uniform(0.1, 1.2)
+        while time.monotonic() < min(end_at, self._party.end_at):
+            self.pause(0.05, 0.15)
+            if keeps_alive:
+                deed = self.deed("heartbeat", self.task, of_try.try_number)
+                deed = deed._replace(lease_seconds=started.lease_seconds)
+                if self.ask(deed, of_try.token, m.Heartbeat(deed.lease_seconds), 2).code in FENCED:
+                    return
+        if self._draw.random() < 0.85:
+            self._finish(of_try)
+
+    def _finish(self, of_try: OpenTry) -> None:
+        succeeded = self._draw.random() < 0.75
+        for _ in range(1 if self._draw.random() < 0.8 else 2):
+            deed = self.deed("finish", self.task, of_try.try_number)._replace(succeeded=succeeded)
+            self.ask(deed, of_try.token, m.Finish(succeeded, 0 if succeeded else 1), _MANY_ATTEMPTS)
+
+
+class Task(Role):
+    """One thread of whatever tries there are."""
+
+    def act(self) -> None:
+        of_try = self._party.some_try(self._draw)
+        if of_try is None:
+            self.pause(0.01, 0.03)
+            return
+        self.steps(of_try, of_try.token)
+        self.pause(0.0, 0.02)
+
+
+class Operator(Role):
+    """A person's tool, which no fence concerns."""
+
+    def act(self) -> None:
+        assignment = self._party.assignment
+        self.steps(None, assignment.operator)
+        if self._draw.random() < 0.1:
+            asset = self._draw.choice(assignment.assets)
+            deed = self.deed("history", f"asset/{asset}")
+            self.ask(deed, assignment.operator, requests.history(asset), 3)
+        self.pause(0.02, 0.08)
+
+
+def take_part(assignment: Assignment) -> None:
+    """Run one history to its end."""
+    party = Party(assignment, Path(assignment.ledger))
+    kinds: list[type[Role]] = [Supervisor] * len(assignment.tasks) + [Task] * assignment.threads + [Operator]
+    roles = [kind(party, number) for number, kind in enumerate(kinds)]
+    for role in roles:
+        role.start()
+    for role in roles:
+        role.join()
+    party.close()
+
+
+def main() -> None:
+    for line in sys.stdin:
+        take_part(Assignment(**json.loads(line)))
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

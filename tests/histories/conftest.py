@@ -1,0 +1,53 @@
+"""How long histories are drawn, from which seed, and on which store."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.histories.arena import Arena
+
+_RUNS = 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add options for when pytest is given this folder: `scripts/test tests/histories --history-runs 400`."""
+    parser.addoption(
+        "--history-runs", type=int, default=_RUNS, help=f"how many random histories (default: {_RUNS})"
+    )
+    parser.addoption("--history-seed", type=int, default=None, help="the seed of the first; each adds one")
+    parser.addoption("--history-servers", type=int, default=2, help="how many servers serve the store")
+    parser.addoption(
+        "--history-database", default="", help="the store's [database] url (default: a new file)"
+    )
+
+
+def _option(request: pytest.FixtureRequest, name: str, default: object) -> object:
+    # A run of everything looks for options in the outer folders only, and has the defaults.
+    given = request.config.getoption(name, default=None)
+    return default if given is None else given
+
+
+@pytest.fixture(scope="session")
+def history_runs(request: pytest.FixtureRequest) -> int:
+    return int(str(_option(request, "--history-runs", _RUNS)))
+
+
+@pytest.fixture(scope="session")
+def history_seed(request: pytest.FixtureRequest) -> int:
+    return int(str(_option(request, "--history-seed", random.randrange(2**24))))
+
+
+@pytest.fixture
+def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
+    """Servers, their store and clients. Any store that a server takes can be named by its url."""
+    url = str(_option(request, "--history-database", "")) or str(tmp_path / "served" / "state.db")
+    servers = int(str(_option(request, "--history-servers", 2)))
+    arena = Arena(tmp_path, url, servers=servers)
+    try:
+        yield arena
+    finally:
+        arena.close()

@@ -1,0 +1,96 @@
+"""What happens to servers, connections and clients while they work: drawn at random, and counted."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+from threading import Lock
+from typing import Protocol
+
+from tests.histories.serving import Server
+from tests.object_store.faulty_proxy import Fault
+
+_STOPPED_SECONDS = (0.1, 1.5)
+_PAUSE_SECONDS = (0.05, 0.4)
+_KILLS = 0.3
+
+# How often each comes, of those that do: an answer lost after the commit is the fault that matters most.
+_FAULTS = {
+    Fault.CUT_ANSWER: 6,
+    Fault.CUT_IN_ANSWER: 2,
+    Fault.CUT_BEFORE: 2,
+    Fault.CUT_MIDWAY: 2,
+    Fault.SILENCE: 1,
+    Fault.SLOW: 1,
+    Fault.BUSY: 2,
+}
+
+
+class Stoppable(Protocol):
+    """A process that can be sent a signal."""
+
+    def signal(self, number: int) -> None: ...
+
+
+class Faults:
+    """Names a fault for one request in so many, while it is switched on. Callable from any thread."""
+
+    def __init__(self, one_in: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.is_on = False
+        self._draw = random.Random()
+        self._one_in = one_in
+        self._lock = Lock()
+
+    def reseed(self, seed: int) -> None:
+        """Begin anew: with other faults, none counted, and switched on."""
+        with self._lock:
+            self.counts = Counter()
+            self.is_on = True
+            self._draw = random.Random(seed)
+
+    def __call__(self, _number: int, _head: bytes) -> Fault | None:
+        with self._lock:
+            if not self.is_on or self._draw.randrange(self._one_in):
+                return None
+            [fault] = self._draw.choices(list(_FAULTS), list(_FAULTS.values()))
+            self.counts[fault.name] += 1
+            return fault
+
+
+class Nemesis:
+    """Kills and stops servers, and stops clients. Whoever is stopped goes on soon."""
+
+    def __init__(self, seed: int, servers: Sequence[Server], clients: Sequence[Stoppable]) -> None:
+        self.counts: Counter[str] = Counter()
+        self._draw = random.Random(seed)
+        self._servers = servers
+        self._clients = clients
+
+    def rage(self, seconds: float) -> None:
+        """Do one thing after the other for so long; everything runs again after it."""
+        end_at = time.monotonic() + seconds
+        while time.monotonic() < end_at:
+            time.sleep(self._draw.uniform(*_PAUSE_SECONDS))
+            if self._draw.random() < _KILLS:
+                self._kill(self._draw.choice(self._servers))
+            elif self._draw.random() < 0.6:
+                self._stop("servers stopped", self._draw.choice(self._servers))
+            else:
+                self._stop("clients stopped", self._draw.choice(self._clients))
+
+    def _kill(self, server: Server) -> None:
+        server.kill()
+        self.counts["servers killed"] += 1
+        server.start()
+
+    def _stop(self, what: str, stopped: Stoppable) -> None:
+        stopped.signal(signal.SIGSTOP)
+        try:
+            time.sleep(self._draw.uniform(*_STOPPED_SECONDS))
+        finally:
+            stopped.signal(signal.SIGCONT)
+        self.counts[what] += 1

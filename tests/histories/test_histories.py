@@ -1,0 +1,68 @@
+"""Many clients on several servers, under fire: what they were told agrees with one order of events per key.
+
+A long run: `scripts/test tests/histories --history-runs 400 --history-seed 1`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.histories.arena import Arena, History
+from tests.histories.judging import judge
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+
+_SECONDS = 4.0
+# What a run has to contain to have proved anything.
+_HAPPENED = (
+    "servers killed",
+    "servers stopped",
+    "clients stopped",
+    "CUT_ANSWER",
+    "answers lost",
+    "unknown outcomes",
+    "repeated, then answered",
+    "takeovers",
+    "finish ok",
+    "refused: conflict",
+    "refused: superseded",
+    "refused: try_finished",
+    "refused: try_running",
+)
+# Every refusal that a client without a fault can meet here.
+_EXPECTED = (
+    "superseded",
+    "try_finished",
+    "try_running",
+    "already_succeeded",
+    "conflict",
+    "invalid_request",  # commit="now" over what is staged
+    "not_found",  # an operator looks at a task before its first try
+)
+
+
+def test_random_histories_keep_the_promises(arena: Arena, history_runs: int, history_seed: int) -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(history_seed, history_seed + history_runs):
+        history = arena.run(seed, _SECONDS)
+        counts += history.counts
+        counts["keys"] += _judged(history)
+        counts["histories"] += 1
+        print(f"history {seed}: {len(history.deeds)} deeds")
+    print(f"from seed {history_seed}: {dict(sorted(counts.items()))}")
+    missing = [name for name in _HAPPENED if not counts[name]]
+    assert not missing, f"nothing of {missing} has happened; {counts}"
+
+
+def _judged(history: History) -> int:
+    """Return how many keys were judged; fail with what is needed to look into it when a promise is broken."""
+    judgement = judge(history.deeds)
+    where = f"--history-seed {history.seed} --history-runs 1; recorded in {[*map(str, history.files)]}"
+    shown = "\n".join(f"{violation.promise}: {violation.evidence}" for violation in judgement.violations)
+    assert not judgement.violations, f"{where}\n{shown}"
+    assert not judgement.undecided, f"{where}\nthe search was given up for {judgement.undecided}"
+    codes = {deed.code for deed in history.deeds if deed.code}
+    assert codes <= {*_EXPECTED}, f"{where}\nrefused with {codes - {*_EXPECTED}}"
+    return judgement.keys
