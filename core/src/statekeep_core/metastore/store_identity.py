@@ -52,7 +52,11 @@ def renew(tx: Transaction) -> Renewed:
     former_id, store_id = tx.store_id(), new_id()
     ended_tries = _end_tries(tx)
     last_object_id = _inherit_objects(tx)
-    tx.run("INSERT INTO former_store_ids VALUES (?, ?, ?)", (former_id, last_object_id, tx.now.wall_us))
+    tx.run(
+        "INSERT INTO former_store_ids (renewal, store_id, last_object_id, renewed_at)"
+        " SELECT count(*) + 1, ?, ?, ? FROM former_store_ids",
+        (former_id, last_object_id, tx.now.wall_us),
+    )
     tx.run("UPDATE store SET store_id = ?", (store_id,))
     _replace_signing_keys(tx)
     [(inherited,)] = tx.rows(
@@ -63,10 +67,7 @@ def renew(tx: Transaction) -> Renewed:
 
 def former_ids(tx: Transaction) -> list[FormerId]:
     """Return the ids that the store had before, the first one first. Reads all objects under them."""
-    rows = tx.rows(
-        "SELECT store_id, renewed_at, last_object_id FROM former_store_ids"
-        " ORDER BY last_object_id, renewed_at"
-    )
+    rows = tx.rows("SELECT store_id, renewed_at, last_object_id FROM former_store_ids ORDER BY renewal")
     found = []
     after = 0
     for store_id, renewed_at, last_object_id in rows:

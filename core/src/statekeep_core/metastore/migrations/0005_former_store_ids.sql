@@ -2,7 +2,8 @@
 -- `last_object_id` were written under this id or an earlier one: another store may name them, too, so this one
 -- reads them and has nobody delete them. When nothing here names one any more, its `due_at` becomes -1.
 CREATE TABLE former_store_ids (
-    store_id TEXT PRIMARY KEY,
+    renewal INTEGER PRIMARY KEY, -- 1 is the first
+    store_id TEXT NOT NULL UNIQUE,
     last_object_id INTEGER NOT NULL,
     renewed_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
