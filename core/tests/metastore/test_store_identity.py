@@ -2,7 +2,7 @@
 
 import pytest
 from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state.errors import CondemnedError, SupersededError, TryFinishedError
+from statekeep_core._shared.state.errors import CondemnedError, TryFinishedError
 from statekeep_core._shared.state.messages import External, TryClaims
 from statekeep_core.execution_api.caller import current_caller
 from statekeep_core.execution_api.lifecycle import finish
@@ -124,9 +124,9 @@ def test_running_tries_end_and_what_they_staged_is_dropped(
     assert tx.rows("SELECT status, finished_at, staged_operations, staged_bytes FROM tries") == [
         ("superseded", NOW_US, 0, 0)
     ]
-    with pytest.raises(TryFinishedError):
+    with pytest.raises(TryFinishedError, match="restored or copied"):
         current_caller(tx, claims)
-    with pytest.raises(SupersededError):
+    with pytest.raises(TryFinishedError):
         finish(Work(tx, Policy()), claims, m.Finish(succeeded=True))
     assert due(tx) == []
 

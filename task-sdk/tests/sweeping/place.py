@@ -50,7 +50,6 @@ class Place:
         self.objects = path / "objects"
         self.objects.mkdir(exist_ok=True)
         self.requests: list[str] = []
-        self._asked = 0
         self._store = open_store(self.database, Policy(**policy), self.clock)
         self.store_id: str = self.as_(_OPERATOR, m.DescribeStore()).store_id
         self.backend = self.new_backend()
@@ -66,8 +65,7 @@ class Place:
         return ObjectStoreBackend(f"file://{folder}", store_id=store_id or self.store_id, threshold_bytes=0)
 
     def as_(self, claims: m.Claims, request: Any) -> Any:
-        self._asked += 1
-        call = (wire.to_plain(claims), f"test-{self._asked}", wire.to_plain(request))
+        call = (wire.to_plain(claims), os.urandom(16).hex(), wire.to_plain(request))
         return wire.raise_if_refused(
             wire.from_plain(self._store.handle_group([call])[0], ignore_unknown=True)
         )

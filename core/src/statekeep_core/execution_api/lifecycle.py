@@ -13,6 +13,7 @@ from statekeep_core._shared.state.errors import (
     InvalidRequestError,
     StatekeepError,
     SupersededError,
+    TryFinishedError,
     TryRunningError,
     UnauthenticatedError,
 )
@@ -124,7 +125,8 @@ def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m
     When a staged operation can no longer be applied (its condition does not hold, its asset was deactivated),
     none is, the try has failed, and the refusal is the *answer*, not a raised error: raising would undo the
     record of the failure.
-    Raises :class:`SupersededError` when a later try has started.
+    Raises :class:`SupersededError` when a later try has started, and :class:`TryFinishedError` when the store
+    was restored or copied meanwhile.
     """
     tx = work.tx
     tx.locks.hold_instance(claims.instance_id)
@@ -132,12 +134,14 @@ def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m
     record = tries.find(tx, claims.instance_id, claims.try_number)
     if record is None:
         raise UnauthenticatedError(problem="the try is not known to this store", remedy="start a try first")
-    if record.status == "superseded" or claims.try_number != record.current_try_number:
+    if claims.try_number != record.current_try_number:
         raise SupersededError(
             task=describe(record.task),
             try_number=claims.try_number,
             current_try_number=record.current_try_number,
         )
+    if record.status == "superseded":  # by no other try: the store was renewed
+        raise TryFinishedError(task=describe(record.task), try_number=claims.try_number, status=record.status)
     if record.finish_reply is not None:
         return replies.load(record.finish_reply)  # type: ignore[no-any-return]  # what finish dumped below
     caller = TryCaller(claims.instance_id, claims.try_number, record.task, record.ti_id)

@@ -164,11 +164,21 @@ class SupersededError(StatekeepError):
 
 
 class TryFinishedError(StatekeepError):
-    """The try has ended. Facts: ``task``, ``try_number``, ``status``."""
+    """The try has ended. Facts: ``task``, ``try_number``, ``status``.
+
+    ``superseded`` is one that no other try has superseded: its store was restored from a backup, or copied.
+    """
 
     code = "try_finished"
     http_status = 409
     template = "try {try_number} of {task} has {status}; it can neither read nor write any more"
+    template_superseded = (
+        "try {try_number} of {task} ended when its store was restored or copied; "
+        "it can neither read nor write any more"
+    )
+
+    def _wording(self, facts: dict[str, Fact]) -> str:
+        return self.template_superseded if facts.get("status") == "superseded" else self.template
 
 
 class TryRunningError(StatekeepError):
