@@ -77,7 +77,7 @@ def test_one_object_that_cannot_be_deleted_keeps_no_other_from_going(place: Plac
     stuck.mkdir()  # which no deletion of a file takes away
     disposed = dispose(place.ask, [place.backend])
     assert disposed.removed[0].objects == 4
-    assert "deleting 1 objects" in disposed.failures[0].what
+    assert "deleting 1 object" in disposed.failures[0].what
     assert place.files() == set()
     stuck.rmdir()
     place.clock.advance(LEASE_SECONDS + 1)
@@ -94,7 +94,7 @@ def test_a_page_with_one_that_cannot_be_deleted_keeps_no_other_page_from_its_tur
     stuck.mkdir()
     disposed = dispose(place.ask, [place.backend], page_objects=2)
     assert disposed.removed[0].objects == 5
-    assert [failure.what.partition(" of")[0] for failure in disposed.failures] == ["deleting 1 objects"]
+    assert [failure.what.partition(" of")[0] for failure in disposed.failures] == ["deleting 1 object"]
     place.clock.advance(LEASE_SECONDS + 1)
     place.requests.clear()
     again = dispose(place.ask, [place.backend], page_objects=2)  # which has an end

@@ -80,7 +80,7 @@ def _disposed(pages: _Pages, one: Answering) -> Disposed:
         stuck, problem = stuck + len(page) - len(gone), problem or removal.problem
         # Those that stay fall due again behind all others, so a page of nothing else is the end.
         is_complete = removal.is_away or not gone
-    what = f"deleting {stuck:,} objects of backend {one.backend_ids[0]}"
+    what = f"deleting {stuck:,} object{'' if stuck == 1 else 's'} of backend {one.backend_ids[0]}"
     failures = () if problem is None else (Failure(what, problem),)
     return Disposed((Removed(one.backend_ids[0], objects, size_bytes),), failures, is_complete)
 
