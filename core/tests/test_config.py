@@ -50,6 +50,41 @@ def test_a_store_that_would_change_with_the_directory_is_refused(given: str) -> 
         config.load(NO_FILE | {URL: given})
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        (
+            "postgresql://keeper:p%40ss@db.internal:5432/state",
+            "postgresql://keeper:p%40ss@db.internal:5432/state",
+        ),
+        ("postgres://a,b/state?sslmode=verify-full", "postgresql://a,b/state?sslmode=verify-full"),
+        ("postgresql:///state?host=/run/postgresql", "postgresql:///state?host=/run/postgresql"),
+    ],
+)
+def test_the_store_may_be_a_database_of_postgresql(given: str, url: str) -> None:
+    loaded = config.load(NO_FILE | {URL: given}).database.url
+    assert loaded == url
+    assert config.is_postgresql(loaded)
+
+
+@pytest.mark.parametrize(
+    "given", ["postgresql://h", "postgresql://h/", "postgresql://u:50%@h/d", "postgresql:d"]
+)
+def test_a_url_that_names_no_database_is_refused_without_being_shown(given: str) -> None:
+    with pytest.raises(SettingsError, match="postgresql://user@host/database") as refused:
+        config.load(NO_FILE | {URL: given})
+    assert "50%" not in str(refused.value)
+
+
+def test_the_password_of_a_database_may_come_from_a_file_and_is_never_listed(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://keeper:hunter2@db/state?password=hunter3\n")
+    environ = NO_FILE | {f"{URL}_FILE": str(secret)}
+    assert "hunter2" in config.load(environ).database.url
+    [shown] = [row[1] for row in config.rows(environ, {}) if row[0] == "[database] url"]
+    assert shown == "postgresql://keeper:***@db/state?***"
+
+
 def test_a_section_that_neither_distribution_has_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "statekeep.toml"
     file.write_text("[workers]\nlease_seconds = 5\n\n[state_stor]\nmax_value_bytes = 1\n")

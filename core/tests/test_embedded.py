@@ -16,7 +16,7 @@ import pytest
 from statekeep_core import __version__
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
-from statekeep_core.embedded import open_store
+from statekeep_core.embedded import configured_path, open_configured, open_store
 from statekeep_core.metastore import task_entries
 
 from core.tests.conftest import Client, MovedClock
@@ -34,6 +34,14 @@ def test_the_release_is_the_one_that_is_installed() -> None:
     from importlib.metadata import version
 
     assert version("statekeep-core") == __version__
+
+
+@pytest.mark.parametrize("use", [open_configured, configured_path])
+def test_a_store_on_postgresql_is_refused_with_what_to_do(use: Callable[[dict[str, str]], Any]) -> None:
+    environ = {"STATEKEEP_CONFIG": "", "STATEKEEP__DATABASE__URL": "postgresql://u:hunter2@h/d"}
+    with pytest.raises(errors.UnsupportedError, match=r"run `statekeep server`.*\[api\] url") as refused:
+        use(environ)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_refused_request_does_not_touch_its_neighbours(client: Client) -> None:
@@ -179,7 +187,7 @@ def test_a_disk_that_is_really_full_is_told_in_words(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from statekeep_core._shared.state import messages as m, wire
-from statekeep_core.embedded import open_store
+from statekeep_core.embedded import configured_path, open_configured, open_store
 store = open_store(Path(sys.argv[1]) / "state.db")
 def ask(claims, request):
     return store.handle_group([(wire.to_plain(claims), "", wire.to_plain(request))])[0]

@@ -5,6 +5,7 @@ The file, the environment and the order of sources are those of `statekeep.confi
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep.config import SECTIONS as SDK_SECTIONS
@@ -40,29 +41,41 @@ __all__ = [
     "SettingsError",
     "StateStore",
     "faults",
+    "is_postgresql",
     "load",
     "rows",
     "sqlite_path",
 ]
 
 SQLITE = "sqlite:///"
+POSTGRESQL = "postgresql://"
+# User and hosts may be left to libpq, and the path is the name of a database.
+_POSTGRESQL_URL = re.compile(r"postgres(?:ql)?://(?P<rest>[^/?#\s]*/[^/?#\s]+(?:\?[^#\s]*)?)")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 A_CENTURY_DAYS = 36_500
 
 
 class StoreUrl(Kind[str]):
-    """Where the metastore is: a SQLite file, as a URL or as a plain path. In its final form always a URL.
+    """Where the metastore is: a SQLite file, as a URL or as a plain path, or a database of PostgreSQL.
 
-    A path in the URL must be absolute, which makes four slashes. With three, some readers take it for
-    relative, and a relative one would name another store whenever the job starts from another directory.
+    In its final form always a URL. A path in the URL must be absolute, which makes four slashes. With three,
+    some readers take it for relative, and a relative one would name another store whenever the job starts
+    from another directory. A database must be named: else libpq takes one that is called as the user is.
     """
 
     expected = (
-        "an absolute path, with or without sqlite:/// before it (sqlite:////var/lib/statekeep/state.db)"
+        "an absolute path, with or without sqlite:/// before it (sqlite:////var/lib/statekeep/state.db), "
+        "or a database of PostgreSQL (postgresql://user@host/database)"
     )
 
     def check(self, value: object, environ: Mapping[str, str]) -> str:
         if type(value) is not str:
             raise ValueError
+        if value.startswith(("postgresql:", "postgres:")):
+            found = _POSTGRESQL_URL.fullmatch(value)
+            if found is None or _BAD_ESCAPE.search(value):
+                raise ValueError
+            return POSTGRESQL + found["rest"]
         path = absolute_path(value.removeprefix(SQLITE), environ)
         if path.endswith("/"):
             raise ValueError
@@ -88,7 +101,8 @@ class Database(Section, section="database"):
             default_store,
         ),
         example="sqlite:////var/lib/statekeep/state.db",
-        description="The SQLite file that holds the state, as a URL or as a path. It is made on first use.",
+        description="The SQLite file that holds the state, as a URL or as a path; it is made on first use. "
+        "`statekeep server` takes a database of PostgreSQL, too: `postgresql://user:password@host/database`.",
         added="0.1.0",
         sensitive=True,
     )
@@ -171,8 +185,13 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, str] | None = None)
     )
 
 
+def is_postgresql(url: str) -> bool:
+    """Whether a loaded `[database] url` names a database of PostgreSQL."""
+    return url.startswith(POSTGRESQL)
+
+
 def sqlite_path(url: str) -> str:
-    """The file's path in a loaded `[database] url`."""
+    """The file's path in a loaded `[database] url` that names a file."""
     return url.removeprefix(SQLITE)
 
 

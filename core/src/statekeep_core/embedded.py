@@ -11,7 +11,7 @@ import apsw
 
 from . import __version__, config, retention
 from ._shared.state import wire
-from ._shared.state.errors import InternalFaultError, StatekeepError, StoreUnusableError
+from ._shared.state.errors import InternalFaultError, StatekeepError, StoreUnusableError, UnsupportedError
 from .execution_api import service
 from .metastore import objects
 from .metastore.clock import SystemClock
@@ -19,7 +19,7 @@ from .metastore.connection import open_connection, translated
 from .metastore.migrate import is_current, migrate, migrations
 from .metastore.sqlite_transaction import SqliteTransaction
 from .metastore.write_lock import WriteLock
-from .policy import DAY_US, Policy, Work
+from .policy import Policy, Work, configured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,21 +69,20 @@ def configured_path(environ: Mapping[str, str]) -> Path:
 
 
 def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
-    """Open the store that the settings name. Raises what :func:`open_store` raises, and SettingsError."""
+    """Open the store that the settings name, which must be a file.
+
+    Raises what :func:`open_store` raises, :class:`UnsupportedError` for one on PostgreSQL, and SettingsError.
+    """
     settings = config.load(environ)
-    kept = settings.state_store
-    policy = Policy(
-        max_value_bytes=kept.max_value_bytes,
-        default_retention_us=kept.default_retention_days * DAY_US,
-        abandoned_us=kept.abandoned_days * DAY_US,
-        asset_history_versions=kept.asset_history_versions,
-        clear_on_success=kept.clear_on_success,
-        orphan_grace_us=kept.orphan_grace_days * DAY_US,
-    )
-    return open_store(_path_of(settings), policy)
+    return open_store(_path_of(settings), configured(settings.state_store))
 
 
 def _path_of(settings: config.Settings) -> Path:
+    if config.is_postgresql(settings.database.url):
+        raise UnsupportedError(
+            what="a store on PostgreSQL without a server before it",
+            problem="run `statekeep server` with this [database] url, and set [api] url and credential here",
+        )
     return Path(config.sqlite_path(settings.database.url)).resolve()
 
 

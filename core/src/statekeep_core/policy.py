@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from statekeep_core.config import StateStore
     from statekeep_core.metastore.transaction import Transaction
 
 DAY_US = 86_400 * 1_000_000
@@ -19,6 +20,18 @@ class Policy(NamedTuple):
     asset_history_versions: int = 20
     clear_on_success: bool = False
     orphan_grace_us: int = 30 * DAY_US
+
+
+def configured(kept: StateStore) -> Policy:
+    """Return the policy that the settings ask for."""
+    return Policy(
+        max_value_bytes=kept.max_value_bytes,
+        default_retention_us=kept.default_retention_days * DAY_US,
+        abandoned_us=kept.abandoned_days * DAY_US,
+        asset_history_versions=kept.asset_history_versions,
+        clear_on_success=kept.clear_on_success,
+        orphan_grace_us=kept.orphan_grace_days * DAY_US,
+    )
 
 
 class Work(NamedTuple):

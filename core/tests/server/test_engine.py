@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from statekeep_core._shared.state.errors import InternalFaultError, StoreUnusableError, UnavailableError
 from statekeep_core.policy import Policy
-from statekeep_core.server.engine import SqliteEngine
+from statekeep_core.server.engine import PostgresEngine, SqliteEngine
 
 CALL = ({"kind": "WorkerClaims"}, "", {"kind": "Get"})
 
@@ -136,6 +136,42 @@ def test_whoever_goes_away_disturbs_nobody() -> None:
         await engine.close()
 
     asyncio.run(scenario())
+
+
+def hot(number: int) -> Any:
+    return ({"kind": "TryClaims"}, str(number), {"kind": "Get", "target": None})
+
+
+def test_on_postgresql_what_a_statement_answers_waits_for_no_transaction() -> None:
+    """Calls that are transactions of their own fill their threads; others get through, many together."""
+
+    class Store(GatedStore):
+        def handle_group(self, calls: Sequence[Any]) -> list[Any]:
+            if calls[0][0]:
+                self.groups.append(len(calls))
+                return [{"number": call[1]} for call in calls]
+            return super().handle_group(calls)
+
+    store = Store()
+
+    async def scenario() -> None:
+        engine = PostgresEngine(lambda: store)
+        await engine.open()
+        slow = [asyncio.ensure_future(engine.answer(call(number))) for number in range(9)]
+        while len(store.threads) < 4:
+            await asyncio.sleep(0)
+        replies = await asyncio.gather(*(engine.answer(hot(number)) for number in range(200)))
+        assert [reply["number"] for reply in replies] == [str(number) for number in range(200)]
+        assert not any(one.done() for one in slow)
+        store.gate.set()
+        assert [reply["number"] for reply in await asyncio.gather(*slow)] == [str(n) for n in range(9)]
+        await engine.close()
+
+    asyncio.run(scenario())
+    assert max(store.groups) <= 64
+    assert len(store.groups) < 9 + 200
+    assert len(store.threads) == 4
+    assert store.is_closed
 
 
 def test_a_store_that_cannot_be_opened_is_refused_where_it_was_wanted(tmp_path: Path) -> None:

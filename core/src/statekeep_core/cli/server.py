@@ -117,9 +117,9 @@ def _rotate_keys(arguments: Namespace) -> int:
 
 
 def _transact(operation: Callable[[Work], Any]) -> Any:
-    from statekeep_core.embedded import open_configured
+    from statekeep_core.server.opening import open_store
 
-    store = open_configured(process_environment())
+    store = open_store(process_environment())
     try:
         return store.transact(operation)
     finally:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
-from statekeep_core._shared.state.errors import UnavailableError
+from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,19 @@ def connect(url: str) -> BoundedConnection:
 
 
 def place_of(url: str) -> str:
-    """Return where a URL leads, for people: host and database, never the password."""
-    parts = conninfo.conninfo_to_dict(url)
+    """Return where a URL leads, for people: host and database, never the password.
+
+    Raises :class:`StoreUnusableError` for one that libpq cannot read.
+    """
+    try:
+        parts = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The driver's own words may quote a part of the password.
+        raise StoreUnusableError(
+            what="the store on PostgreSQL",
+            problem="its URL is not one that libpq can read",
+            remedy="correct [database] url: its host, its port, and the names after its question mark",
+        ) from None
     return f"{parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
 
 

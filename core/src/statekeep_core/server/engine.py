@@ -1,4 +1,4 @@
-"""How the server reaches a store, and how requests that wait together become one commit."""
+"""How the server reaches a store: what waits together becomes one group, in threads of the store's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Call = tuple[Plain, str, Plain]
 
     class Store(Protocol):
-        """What answers groups; used by one thread at a time."""
+        """What answers groups; used by one thread at a time, unless its engine says that it has more."""
 
         policy: Policy
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_WAITING_LIMIT = 4_096
-# The store forms its own groups of 256; taking more at once would only delay those that come later.
-_TAKEN_AT_ONCE = 256
+# The requests that tasks send most; PostgreSQL answers many of them in one statement.
+_HOT = frozenset({m.Get.__name__, m.Set.__name__, m.Delete.__name__, m.Heartbeat.__name__})
 
 
 class Engine(Protocol):
@@ -65,19 +66,27 @@ class _Waiting(NamedTuple):
     answered: asyncio.Future[Any]
 
 
-class SqliteEngine:
-    """An :class:`Engine` on a store that is opened, used and closed in one thread of its own.
+class _Lane(NamedTuple):
+    """A queue, how many threads serve it, and how much each of them takes at once."""
+
+    queue: SimpleQueue[_Waiting | None]
+    threads: int
+    taken_at_once: int
+
+
+class _ThreadedEngine:
+    """An :class:`Engine` on a store that is opened and closed in one thread of its own.
 
     What waits while a group commits becomes the next group, so that many requests share one fsync and a lone
     one waits for nothing.
     """
 
     def __init__(
-        self, open_store: Callable[[], Store], *, waiting_limit: int = DEFAULT_WAITING_LIMIT
+        self, open_store: Callable[[], Store], lanes: tuple[_Lane, ...], *, waiting_limit: int
     ) -> None:
         self._open_store = open_store
+        self._lanes = lanes
         self._waiting_limit = waiting_limit
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._waiting = 0
         self._is_open = False
         self._policy: Policy | None = None
@@ -109,7 +118,9 @@ class SqliteEngine:
     async def close(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._queue.put(None)
+            for lane in self._lanes:
+                for _ in range(lane.threads):
+                    lane.queue.put(None)
         await asyncio.shield(self._ended)
 
     async def _done(self, work: Call | Callable[[Work], Any]) -> Any:
@@ -122,10 +133,15 @@ class SqliteEngine:
             )
         answered = self._loop.create_future()
         self._waiting += 1
-        self._queue.put(_Waiting(work, answered))
+        self._lane_of(work).queue.put(_Waiting(work, answered))
         return await answered
 
-    # --- in the store's thread ---------------------------------------------------------------------------
+    def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
+        """Return where work waits; what comes from one client comes after what it was answered before."""
+        del work
+        return self._lanes[0]
+
+    # --- in the store's threads --------------------------------------------------------------------------
 
     def _work(self) -> None:
         try:
@@ -137,26 +153,32 @@ class SqliteEngine:
         self._tell(self._opened, store.policy)
         failure: Exception | None = None
         try:
-            self._answer_until_closed(store)
+            self._answer_in_threads(store)
             store.close()
         except Exception as error:  # whatever it is, it is raised where the store is closed
             failure = error
         self._tell(self._ended, failure)
 
-    def _answer_until_closed(self, store: Store) -> None:
+    def _answer_in_threads(self, store: Store) -> None:
+        """Serve the first lane here, and have threads do the rest; return when all are through."""
+        lanes = [lane for lane in self._lanes for _ in range(lane.threads)]
+        threads = [
+            threading.Thread(target=self._answer_until_closed, args=(store, lane), daemon=True)
+            for lane in lanes[1:]
+        ]
+        for thread in threads:
+            thread.start()
+        self._answer_until_closed(store, lanes[0])
+        for thread in threads:
+            thread.join()
+
+    def _answer_until_closed(self, store: Store, lane: _Lane) -> None:
         is_open = True
         while is_open:
-            group = self._next_group()
+            group = _next_group(lane)
             is_open = group[-1] is not None
             asked = [item for item in group if item is not None]
             self._loop.call_soon_threadsafe(self._deliver, asked, _answers(store, asked))
-
-    def _next_group(self) -> list[_Waiting | None]:
-        group = [self._queue.get()]
-        with contextlib.suppress(Empty):
-            while group[-1] is not None and len(group) < _TAKEN_AT_ONCE:
-                group.append(self._queue.get_nowait())
-        return group
 
     def _tell(self, future: asyncio.Future[Any], outcome: Any) -> None:
         self._loop.call_soon_threadsafe(_settle, future, outcome)
@@ -167,6 +189,69 @@ class SqliteEngine:
         self._waiting -= len(asked)
         for item, outcome in zip(asked, outcomes, strict=True):
             _settle(item.answered, outcome)
+
+
+class SqliteEngine(_ThreadedEngine):
+    """An :class:`Engine` on a store that one thread uses: a file takes one writer at a time anyway."""
+
+    # The store forms its own groups of 256; taking more at once would only delay those that come later.
+    _TAKEN_AT_ONCE = 256
+
+    def __init__(
+        self, open_store: Callable[[], Store], *, waiting_limit: int = DEFAULT_WAITING_LIMIT
+    ) -> None:
+        lane = _Lane(SimpleQueue(), 1, self._TAKEN_AT_ONCE)
+        super().__init__(open_store, (lane,), waiting_limit=waiting_limit)
+
+
+class PostgresEngine(_ThreadedEngine):
+    """An :class:`Engine` on a store that several threads use at once.
+
+    The requests that one statement answers together wait in one queue, and all others in another one, where
+    each is a transaction of several round trips: they are taken one by one, so that none waits for another
+    while a thread is free, and no heartbeat waits for a group of them.
+    """
+
+    # Two, so that one makes its statement of what waits while the other's is at the database.
+    _HOT_THREADS = 2
+    _OTHER_THREADS = 4
+    # As many as one statement takes.
+    _HOT_TAKEN_AT_ONCE = 64
+    # How many threads use the store at a time.
+    CONNECTIONS = _HOT_THREADS + _OTHER_THREADS
+
+    def __init__(
+        self, open_store: Callable[[], Store], *, waiting_limit: int = DEFAULT_WAITING_LIMIT
+    ) -> None:
+        hot = _Lane(SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
+        others = _Lane(SimpleQueue(), self._OTHER_THREADS, 1)
+        super().__init__(open_store, (hot, others), waiting_limit=waiting_limit)
+
+    def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
+        hot, others = self._lanes
+        return hot if isinstance(work, tuple) and _is_hot(work) else others
+
+
+def _is_hot(call: Call) -> bool:
+    """Return whether a call is probably one that a statement answers; if not, it only waits elsewhere."""
+    claims, _, request = call
+    return (
+        claims.get("kind") == m.TryClaims.__name__
+        and request.get("kind") in _HOT
+        and request.get("target") is None
+        and request.get("if_version") is None
+        and not request.get("if_absent")
+        and request.get("external") is None
+    )
+
+
+def _next_group(lane: _Lane) -> list[_Waiting | None]:
+    """Wait for something to do, and return it with what waits behind it, up to the lane's measure."""
+    group = [lane.queue.get()]
+    with contextlib.suppress(Empty):
+        while group[-1] is not None and len(group) < lane.taken_at_once:
+            group.append(lane.queue.get_nowait())
+    return group
 
 
 def _answers(store: Store, asked: list[_Waiting]) -> list[Any]:

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import uvicorn
 import uvloop
 
-from statekeep_core import embedded
 from statekeep_core._shared.state.errors import StoreUnusableError
 
 from .access import Access, prepare
 from .app import Application
 from .bodies import Bodies
 from .connections import BoundedProtocol
-from .engine import SqliteEngine
+from .opening import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from statekeep_core.server_options import Server
+
+    from .engine import Engine
 
 # A worker's idle connection is kept for longer than two of its heartbeats are apart.
 _KEEP_ALIVE_SECONDS = 75
@@ -35,7 +36,8 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
     """Serve the store of the settings until SIGTERM or SIGINT, and return when all is committed and closed.
 
     Says where it listens once it takes requests, and on the first start the credential that it has made.
-    Raises what keeps the store from being opened, or the address from being listened on.
+    Waits for a database that is away. Raises what keeps the store from being opened, or the address from
+    being listened on.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(options, environ, say))
@@ -43,11 +45,8 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
 
 async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     listener = _listener(options)
-    engine = SqliteEngine(
-        lambda: embedded.open_configured(environ), waiting_limit=options.max_waiting_requests
-    )
     try:
-        await engine.open()
+        engine = await open_engine(environ, say)
         try:
             _say_first(await engine.transact(prepare), say)
             access = Access(engine, token_seconds=options.token_seconds)
@@ -55,6 +54,8 @@ async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str
             application = Application(engine, access, bodies)
             server = _Server(_loaded(_configuration(application, options), options))
             with _stopping(server, application):
+                # Not earlier: who meets a server that waits for its database is to ask another one.
+                listener.listen(_BACKLOG)
                 say(f"listening on {_url(options, listener)}")
                 await server.serve(sockets=[listener])
         finally:
@@ -121,12 +122,13 @@ def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
     return configuration
 
 
-def _body_bytes(options: Server, engine: SqliteEngine) -> int:
+def _body_bytes(options: Server, engine: Engine) -> int:
     """Return the limit of a body: at least the largest value that the store takes, and what is around it."""
     return max(options.max_body_bytes, engine.policy.max_value_bytes + _AROUND_A_VALUE_BYTES)
 
 
 def _listener(options: Server) -> socket.socket:
+    """Return a socket that has the address, and takes no connections yet."""
     try:
         [(family, kind, _, _, address), *_] = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -134,7 +136,6 @@ def _listener(options: Server) -> socket.socket:
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
     except OSError as error:
         raise StoreUnusableError(
             what=f"the address {options.host}:{options.port}",

@@ -1,0 +1,75 @@
+"""Which store the settings name, and how a server comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from statekeep_core import config, embedded, policy
+from statekeep_core._shared.state.errors import UnavailableError, UnsupportedError
+
+from .engine import PostgresEngine, SqliteEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from statekeep_core.postgres.store import PostgresStore
+
+    from .engine import Store
+
+_PAUSE_SECONDS = 1.0
+
+
+def open_store(environ: Mapping[str, str]) -> Store:
+    """Open the store of the settings, a file or a database; make it when it is new, migrate an older one.
+
+    Raises :class:`StoreUnusableError`, :class:`UnavailableError` when it cannot be used now,
+    :class:`UnsupportedError` without the driver, and SettingsError.
+    """
+    settings = config.load(environ)
+    if config.is_postgresql(settings.database.url):
+        return _open_postgresql(settings)
+    return embedded.open_configured(environ)
+
+
+async def open_engine(
+    environ: Mapping[str, str], say: Callable[[str], None]
+) -> SqliteEngine | PostgresEngine:
+    """Return an engine on the store of the settings.
+
+    Waits for a database that is away, for as long as it takes, and says why. Raises what :func:`open_store`
+    raises otherwise.
+    """
+    settings = config.load(environ)
+    limit = settings.server.max_waiting_requests
+    if not config.is_postgresql(settings.database.url):
+        engine = SqliteEngine(lambda: embedded.open_configured(environ), waiting_limit=limit)
+        await engine.open()
+        return engine
+    said = ""
+    while True:
+        remote = PostgresEngine(lambda: _open_postgresql(settings), waiting_limit=limit)
+        try:
+            await remote.open()
+        except UnavailableError as error:
+            if str(error) != said:
+                said = str(error)
+                say(f"waiting for the database: {said}")
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return remote
+
+
+def _open_postgresql(settings: config.Settings) -> PostgresStore:
+    try:
+        from statekeep_core.postgres.store import open_store as open_postgresql
+    except ImportError as error:  # psycopg without libpq raises one, too
+        raise UnsupportedError(
+            what="a store on PostgreSQL",
+            problem="its driver is missing; pip install 'statekeep-core[postgres]'",
+        ) from error
+    return open_postgresql(
+        settings.database.url,
+        policy.configured(settings.state_store),
+        connections=PostgresEngine.CONNECTIONS,
+    )
