@@ -46,7 +46,7 @@ class ClientProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env=os.environ | {"PYTHONPATH": str(_ROOT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])},
         )
 
     def take_part(self, assignment: Assignment) -> None:
@@ -74,9 +74,9 @@ class ClientProcess:
 class Arena:
     """Servers and clients that last for several histories, each with tasks and assets of its own."""
 
-    def __init__(self, folder: Path, database_url: str, *, servers: int, one_in: int = _ONE_IN) -> None:
+    def __init__(self, folder: Path, database_url: str, *, servers: int, blind_too: bool = False) -> None:
         self._folder = folder
-        self._faults = Faults(one_in)
+        self._faults = Faults(_ONE_IN, blind_too=blind_too)
         self._clients: list[ClientProcess] = []
         self._servers = Servers(folder, database_url, servers, self._faults)
         self._clients = [ClientProcess() for _ in range(_PROCESSES)]
@@ -125,9 +125,10 @@ class Arena:
     def _declare(self, assets: list[str]) -> None:
         deed = _deed("start")._replace(task="declares", rerun=True, lease_seconds=0.001)
         request = requests.start(deed.task, tuple(assets), deed)
-        with_patience = _patiently(self._servers.direct_urls)
-        while with_patience.ask(deed, self._servers.worker, request, attempts=100)[0].outcome != OK:
+        asker = _patiently(self._servers.direct_urls)
+        while asker.ask(deed, self._servers.worker, request, attempts=100)[0].outcome != OK:
             deed = deed._replace(request_id=os.urandom(16).hex())
+        asker.close()
 
     def _last_look(self, deeds: Sequence[Deed], assets: list[str], path: Path) -> list[Deed]:
         asker = _patiently(self._servers.direct_urls)

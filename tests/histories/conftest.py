@@ -21,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--history-seed", type=int, default=None, help="the seed of the first; each adds one")
     parser.addoption("--history-servers", type=int, default=2, help="how many servers serve the store")
     parser.addoption(
+        "--history-late-blind-writes", action="store_true", help="let plain sets and deletes come late, too"
+    )
+    parser.addoption(
         "--history-database", default="", help="the store's [database] url (default: a new file)"
     )
 
@@ -46,7 +49,8 @@ def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
     """Servers, their store and clients. Any store that a server takes can be named by its url."""
     url = str(_option(request, "--history-database", "")) or str(tmp_path / "served" / "state.db")
     servers = int(str(_option(request, "--history-servers", 2)))
-    arena = Arena(tmp_path, url, servers=servers)
+    blind_too = bool(_option(request, "--history-late-blind-writes", False))
+    arena = Arena(tmp_path, url, servers=servers, blind_too=blind_too)
     try:
         yield arena
     finally:

@@ -15,7 +15,9 @@ from tests.object_store.faulty_proxy import Fault
 
 _STOPPED_SECONDS = (0.1, 1.5)
 _PAUSE_SECONDS = (0.05, 0.4)
+_LATE_SECONDS = (0.0, 1.0)
 _KILLS = 0.3
+_MAY_BE_BLIND = (b"POST /execution/v1/set ", b"POST /execution/v1/delete ")
 
 # How often each comes, of those that do: an answer lost after the commit is the fault that matters most.
 _FAULTS = {
@@ -38,9 +40,10 @@ class Stoppable(Protocol):
 class Faults:
     """Names a fault for one request in so many, while it is switched on. Callable from any thread."""
 
-    def __init__(self, one_in: int) -> None:
+    def __init__(self, one_in: int, *, blind_too: bool = False) -> None:
         self.counts: Counter[str] = Counter()
         self.is_on = False
+        self._blind_too = blind_too
         self._draw = random.Random()
         self._one_in = one_in
         self._lock = Lock()
@@ -59,6 +62,15 @@ class Faults:
             [fault] = self._draw.choices(list(_FAULTS), list(_FAULTS.values()))
             self.counts[fault.name] += 1
             return fault
+
+    def late_seconds(self, head: bytes) -> float | None:
+        """Say how late a request comes, if it does; without ``blind_too``, none that may not be recorded."""
+        with self._lock:
+            is_kept = self.is_on and not self._draw.randrange(4 * self._one_in)
+            if not is_kept or (head.startswith(_MAY_BE_BLIND) and not self._blind_too):
+                return None
+            self.counts["LATE"] += 1
+            return self._draw.uniform(*_LATE_SECONDS)
 
 
 class Nemesis:

@@ -10,11 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from server_process import free_port
 
+from tests.histories.late_proxy import LateProxy
 from tests.object_store.faulty_proxy import HOST, Fault, FaultyProxy
 
 _LIMIT_SECONDS = 60.0
@@ -38,6 +39,12 @@ class Server:
     @property
     def said(self) -> str:
         return self._said.read_text()
+
+    @property
+    def worker(self) -> str:
+        """The credential that the first server of a store makes."""
+        [credential] = re.findall(r"shown this once: (\S+)", self.said)
+        return str(credential)
 
     def start(self) -> None:
         """Start it, and return when it takes requests."""
@@ -94,24 +101,31 @@ class Proxy(FaultyProxy):
             client.close()
 
 
+class Faults(Protocol):
+    """What the proxies ask what becomes of a request. Callable from any thread."""
+
+    def __call__(self, number: int, head: bytes, /) -> Fault | None: ...
+    def late_seconds(self, head: bytes) -> float | None: ...
+
+
 class Servers:
     """Several servers on one store. ``urls`` go through the proxies, ``direct_urls`` do not."""
 
-    def __init__(
-        self, folder: Path, database_url: str, count: int, fault_of: Callable[[int, bytes], Fault | None]
-    ) -> None:
+    def __init__(self, folder: Path, database_url: str, count: int, faults: Faults) -> None:
         self.each = [Server(folder, database_url, number) for number in range(count)]
-        self._proxies: list[Proxy] = []
+        self._proxies: list[Proxy | LateProxy] = []
         try:
             for server in self.each:
                 server.start()
         except BaseException:
             self.close()
             raise
-        self._proxies = [Proxy(server.port, fault_of) for server in self.each]
-        self.urls = [f"http://{HOST}:{proxy.port}" for proxy in self._proxies]
+        inner = [Proxy(server.port, faults) for server in self.each]
+        outer = [LateProxy(proxy.port, faults.late_seconds) for proxy in inner]
+        self._proxies = [*outer, *inner]
+        self.urls = [f"http://{HOST}:{proxy.port}" for proxy in outer]
         self.direct_urls = [server.url for server in self.each]
-        [self.worker] = re.findall(r"shown this once: (\S+)", self.each[0].said)
+        self.worker = self.each[0].worker
         self.operator = self.each[0].command("credentials", "add", "histories", "--operator")
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ _HAPPENED = (
     "servers stopped",
     "clients stopped",
     "CUT_ANSWER",
+    "LATE",
     "answers lost",
     "unknown outcomes",
     "repeated, then answered",
