@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from statekeep.config import process_environment
 
-from statekeep_core import __version__
+from statekeep_core import __version__, config
+from statekeep_core._shared.state.errors import UnsupportedError
 from statekeep_core.embedded import configured_path
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Sequence
 
-    from statekeep_core.metastore.store_file import StoreReader
     from statekeep_core.metastore.store_identity import Renewed
 
 SUMMARY = "check, migrate, back up and restore the store"
@@ -56,68 +55,40 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _check(arguments: Namespace) -> int:
-    from statekeep_core.metastore.store_file import opened_to_read
+    from . import examination
 
-    with opened_to_read(configured_path(process_environment())) as store:
-        found = _examined(store)
-    _say(json.dumps(found, indent=2) if arguments.json else _shown(found))
+    url = _database_url()
+    found = examination.of_file(_path()) if url is None else examination.of_database(url)
+    _say(json.dumps(found, indent=2) if arguments.json else examination.shown(found))
     return _FAULTY if found["faults"] else 0
 
 
-def _examined(store: StoreReader) -> dict[str, Any]:
-    from statekeep_core.metastore import store_identity
-    from statekeep_core.metastore.integrity import damage, faults
-    from statekeep_core.metastore.migrate import is_backup
-
-    version, newest = store.version, store.known[-1].number
-    found: dict[str, Any] = {"store": str(store.path), "is_backup": is_backup(store.connection)}
-    found |= {"schema_version": version, "known_schema_version": newest}
-    wrong = [f"the file is damaged: {problem}" for problem in damage(store.connection)]
-    if wrong:
-        return found | {"faults": wrong}
-    release = store.read(lambda tx: tx.rows("SELECT written_by_release FROM store")[0][0])
-    found |= {"store_id": store.read(lambda tx: tx.store_id()), "written_by_release": release}
-    if version != newest:
-        # What must hold is written down for one schema.
-        return found | {"faults": [f"the schema is version {version}: run `statekeep db migrate`"]}
-    found["former_ids"] = [
-        {**each._asdict(), "renewed_at": _instant(each.renewed_at)}
-        for each in store.read(store_identity.former_ids)
-    ]
-    return found | {"faults": [f"{each.rows:,} {each.what}" for each in store.read(faults)]}
-
-
-def _shown(found: dict[str, Any]) -> str:
-    kind = "backup" if found["is_backup"] else "store"
-    lines = [
-        f"{kind + ':':12}{found['store']}",
-        f"schema:     {found['schema_version']} (this release's is {found['known_schema_version']})",
-    ]
-    if "store_id" in found:
-        lines.append(f"written by: statekeep-core {found['written_by_release']}")
-        lines.append(f"id:         {found['store_id']}")
-    for former in found.get("former_ids", ()):
-        objects = f"{former['named_objects']:,} of its objects are named"
-        lines.append(f"before:     {former['store_id']}, until {former['renewed_at']}; {objects}")
-    lines += [f"WRONG:      {fault}" for fault in found["faults"]]
-    return "\n".join(lines)
-
-
 def _migrate(_: Namespace) -> int:
-    from statekeep_core.metastore.store_file import opened
-
-    with opened(configured_path(process_environment())) as store:
-        before = store.migrate(__version__)
-        newest = store.known[-1].number
+    url = _database_url()
+    before, newest = _migrated_file() if url is None else _migrated_database(url)
     _say(f"schema {newest}: it had it" if before == newest else f"schema {before} -> {newest}")
     return 0
+
+
+def _migrated_file() -> tuple[int, int]:
+    from statekeep_core.metastore.store_file import opened
+
+    with opened(_path()) as store:
+        return store.migrate(__version__), store.known[-1].number
+
+
+def _migrated_database(url: str) -> tuple[int, int]:
+    from statekeep_core.postgres.migrate import check, migrate
+
+    return migrate(url).version, check(url).version
 
 
 def _back_up(arguments: Namespace) -> int:
     from statekeep_core.metastore.backup import back_up
     from statekeep_core.metastore.store_file import opened_to_read
 
-    with opened_to_read(configured_path(process_environment())) as store:
+    _require_file("backup")
+    with opened_to_read(_path()) as store:
         size_bytes = back_up(store, arguments.path)
     _say(f"{arguments.path}: {size_bytes:,} bytes, checked")
     return 0
@@ -127,22 +98,60 @@ def _restore(arguments: Namespace) -> int:
     from statekeep_core.metastore.backup import restore
     from statekeep_core.metastore.store_file import opened_to_read
 
-    path = configured_path(process_environment())
+    _require_file("restore")
     with opened_to_read(arguments.path) as backup:
-        renewed = restore(backup, path, __version__)
-    _say(f"{path}: restored")
+        renewed = restore(backup, _path(), __version__)
+    _say(f"{_path()}: restored")
     _tell(renewed)
     return 0
 
 
 def _renew(_: Namespace) -> int:
+    url = _database_url()
+    _tell(_renewed_file() if url is None else _renewed_database(url))
+    return 0
+
+
+def _renewed_file() -> Renewed:
     from statekeep_core.metastore.backup import renew_id
     from statekeep_core.metastore.store_file import opened
 
-    with opened(configured_path(process_environment())) as store:
-        renewed = renew_id(store, __version__)
-    _tell(renewed)
-    return 0
+    with opened(_path()) as store:
+        return renew_id(store, __version__)
+
+
+def _renewed_database(url: str) -> Renewed:
+    from statekeep_core.postgres.upkeep import renew_id
+
+    return renew_id(url)
+
+
+def _path() -> Path:
+    return configured_path(process_environment())
+
+
+def _database_url() -> str | None:
+    """Return the URL of a store on PostgreSQL, None for a file. Refuse one that has no driver here."""
+    url = config.load(process_environment()).database.url
+    if not config.is_postgresql(url):
+        return None
+    try:
+        import statekeep_core.postgres.upkeep  # noqa: F401 -- whether it can be
+    except ImportError as error:  # psycopg without libpq raises one, too
+        raise UnsupportedError(
+            what="a store on PostgreSQL",
+            problem="its driver is missing; pip install 'statekeep-core[postgres]'",
+        ) from error
+    return url
+
+
+def _require_file(command: str) -> None:
+    if _database_url() is not None:
+        raise UnsupportedError(
+            what=f"`statekeep db {command}` on PostgreSQL",
+            problem="use its own tools (pg_dump, pg_restore, a base backup), and `statekeep db renew-id` on"
+            " what was restored, before a server uses it",
+        )
 
 
 def _tell(renewed: Renewed) -> None:
@@ -153,7 +162,3 @@ def _tell(renewed: Renewed) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
-
-
-def _instant(instant_us: int) -> str:
-    return datetime.fromtimestamp(instant_us / 1_000_000, UTC).isoformat(timespec="seconds")
