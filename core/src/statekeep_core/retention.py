@@ -99,10 +99,10 @@ def sweep_step(work: Work, cursor: str | None, *, dry_run: bool = False, room: i
     return Swept(total.task_entries, total.asset_entries, total.requests, cursor)
 
 
-def is_sweep_due(tx: Transaction) -> bool:
-    """Return whether no sweep has gone through for a day, by a clock that may have been set back."""
+def is_sweep_due(tx: Transaction, every_us: int = SWEEP_EVERY_US) -> bool:
+    """Return whether no sweep has gone through for so long, by a clock that may have been set back."""
     [(swept_at,)] = tx.rows("SELECT swept_at FROM store")
-    return not 0 <= tx.now.wall_us - swept_at < SWEEP_EVERY_US
+    return not 0 <= tx.now.wall_us - swept_at < every_us
 
 
 def _sum(one: Swept, other: Swept) -> Swept:

@@ -77,3 +77,11 @@ class Server(Section, section="server"):
         description="How long a server that is told to stop goes on with the requests that it has.",
         added="0.1.0",
     )
+    sweep_every_seconds = Option(
+        Seconds(minimum=0, maximum=A_DAY_SECONDS),
+        default=3_600.0,
+        example=600.0,
+        description="How long after one sweep the next one begins, by whichever of the servers of one store "
+        "comes first. With 0, this server does not sweep.",
+        added="0.1.0",
+    )

@@ -146,10 +146,15 @@ def test_on_postgresql_what_a_statement_answers_waits_for_no_transaction() -> No
     """Calls that are transactions of their own fill their threads; others get through, many together."""
 
     class Store(GatedStore):
+        are_four_busy = threading.Event()
+
         def handle_group(self, calls: Sequence[Any]) -> list[Any]:
             if calls[0][0]:
                 self.groups.append(len(calls))
                 return [{"number": call[1]} for call in calls]
+            self.threads.add(threading.get_ident())
+            if len(self.threads) == 4:
+                self.are_four_busy.set()
             return super().handle_group(calls)
 
     store = Store()
@@ -158,8 +163,7 @@ def test_on_postgresql_what_a_statement_answers_waits_for_no_transaction() -> No
         engine = PostgresEngine(lambda: store)
         await engine.open()
         slow = [asyncio.ensure_future(engine.answer(call(number))) for number in range(9)]
-        while len(store.threads) < 4:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(store.are_four_busy.wait, 10)
         replies = await asyncio.gather(*(engine.answer(hot(number)) for number in range(200)))
         assert [reply["number"] for reply in replies] == [str(number) for number in range(200)]
         assert not any(one.done() for one in slow)

@@ -18,9 +18,10 @@ from .app import Application
 from .bodies import Bodies
 from .connections import BoundedProtocol
 from .opening import open_engine
+from .sweeping import Sweeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from statekeep_core.server_options import Server
 
@@ -53,11 +54,12 @@ async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str
             bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
             application = Application(engine, access, bodies)
             server = _Server(_loaded(_configuration(application, options), options))
-            with _stopping(server, application):
-                # Not earlier: who meets a server that waits for its database is to ask another one.
-                listener.listen(_BACKLOG)
-                say(f"listening on {_url(options, listener)}")
-                await server.serve(sockets=[listener])
+            async with _sweeping(engine, options):
+                with _stopping(server, application):
+                    # Not earlier: who meets a server that waits for its database is to ask another one.
+                    listener.listen(_BACKLOG)
+                    say(f"listening on {_url(options, listener)}")
+                    await server.serve(sockets=[listener])
         finally:
             await engine.close()
     finally:
@@ -70,6 +72,19 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(engine: Engine, options: Server) -> AsyncIterator[None]:
+    if not options.sweep_every_seconds:
+        yield
+        return
+    sweeping = asyncio.ensure_future(Sweeper(engine, options.sweep_every_seconds).run())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
 
 
 @contextlib.contextmanager

@@ -1,0 +1,74 @@
+"""The sweep of a served store: one server at a time, in small steps between the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from statekeep_core._shared.state.errors import StatekeepError
+from statekeep_core.metastore import leases
+from statekeep_core.retention import is_sweep_due, sweep_step
+
+if TYPE_CHECKING:
+    from statekeep_core._shared.state.messages import Swept
+    from statekeep_core.policy import Work
+
+    from .engine import Engine
+
+LEASE = "sweep"
+# Longer than the longest step and the pause after it; who is killed is succeeded after this.
+_LEASE_SECONDS = 30.0
+# A request that comes meanwhile waits for one step, of some milliseconds.
+_STEP_ROWS = 200
+_SHORTEST_PAUSE_SECONDS = 0.01
+# So often a server looks whether a sweep is due, or whoever was at it is gone.
+_LOOK_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """Removes what has expired, when no server has done so for ``every_seconds``, and while none is at it."""
+
+    def __init__(self, engine: Engine, every_seconds: float) -> None:
+        self._engine = engine
+        self._every_us = int(every_seconds * 1_000_000)
+        self._look_seconds = min(_LOOK_SECONDS, every_seconds)
+        self._holder = secrets.token_hex(8)
+
+    async def run(self) -> None:
+        """Sweep whenever it is due, until cancelled. A store that is away is looked at again later."""
+        while True:
+            # Servers that were started at once do not look at once.
+            await asyncio.sleep(self._look_seconds * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
+            try:
+                await self.sweep()
+            except StatekeepError as error:
+                _log.warning("the sweep goes on later: %s", error)
+
+    async def sweep(self) -> None:
+        """Sweep if it is due and no other server does; give it up as soon as another one has taken over."""
+        cursor: str | None = None
+        while True:
+            began_at = time.monotonic()
+            swept = await self._engine.transact(lambda work: self._step(work, cursor))  # noqa: B023 -- awaited
+            if swept is None or swept.cursor is None:
+                return
+            cursor = swept.cursor
+            # At most half of one thread's time, however slow the store is.
+            await asyncio.sleep(max(_SHORTEST_PAUSE_SECONDS, time.monotonic() - began_at))
+
+    def _step(self, work: Work, cursor: str | None) -> Swept | None:
+        """Do one step; None when it is not this server's to do."""
+        if cursor is None and not is_sweep_due(work.tx, self._every_us):
+            return None
+        if not leases.take(work.tx, LEASE, self._holder, _LEASE_SECONDS):
+            return None
+        swept = sweep_step(work, cursor, room=_STEP_ROWS)
+        if swept.cursor is None:
+            leases.release(work.tx, LEASE, self._holder)
+        return swept
