@@ -19,11 +19,12 @@ class Fault(NamedTuple):
 
 _NAMING = ("task_entries", "asset_entries", "asset_history", "staged_operations")
 _NAMES = " UNION ALL ".join(f"SELECT object_id FROM {table} WHERE object_id IS NOT NULL" for table in _NAMING)
-_OF_INSTANCE = "instance_id NOT IN (SELECT instance_id FROM task_instances)"
-_OF_ASSET = "asset_id NOT IN (SELECT asset_id FROM assets)"
-_OF_NO_TRY = (
-    "NOT EXISTS (SELECT 1 FROM tries t WHERE t.instance_id = r.instance_id AND t.try_number = r.try_number{})"
-)
+# Not NOT IN, which PostgreSQL answers row by row when the list does not fit into its memory.
+_WITHOUT = "SELECT count(*) FROM {} AS r WHERE NOT EXISTS (SELECT 1 FROM {} AS o WHERE {})"
+_INSTANCE = ("task_instances", "o.instance_id = r.instance_id")
+_ASSET = ("assets", "o.asset_id = r.asset_id")
+_TRY = ("tries", "o.instance_id = r.instance_id AND o.try_number = r.try_number")
+_RUNNING_TRY = ("tries", f"{_TRY[1]} AND o.status = 'running'")
 
 # Each counts rows that must not be; all are read through once, whatever the store's size.
 _FAULTS = {
@@ -32,9 +33,8 @@ _FAULTS = {
         f" (SELECT object_id, count(*) AS found FROM ({_NAMES}) AS named GROUP BY object_id) AS counted"
         " USING (object_id) WHERE e.records <> coalesce(counted.found, 0)"
     ),
-    "records that name an object that is not known": (
-        f"SELECT count(*) FROM ({_NAMES}) AS named"
-        " WHERE object_id NOT IN (SELECT object_id FROM external_objects)"
+    "records that name an object that is not known": _WITHOUT.format(
+        f"({_NAMES})", "external_objects", "o.object_id = r.object_id"
     ),
     "objects that nothing names and that never fall due": (
         "SELECT count(*) FROM external_objects WHERE records = 0 AND coalesce(due_at, 0) = 0"
@@ -42,14 +42,12 @@ _FAULTS = {
     "objects that are due although a record names them": (
         "SELECT count(*) FROM external_objects WHERE records > 0 AND due_at IS NOT NULL"
     ),
-    "tries of no task instance": f"SELECT count(*) FROM tries WHERE {_OF_INSTANCE}",
-    "task entries of no task instance": f"SELECT count(*) FROM task_entries WHERE {_OF_INSTANCE}",
-    "asset entries of no asset": f"SELECT count(*) FROM asset_entries WHERE {_OF_ASSET}",
-    "asset history of no asset": f"SELECT count(*) FROM asset_history WHERE {_OF_ASSET}",
-    "grants of no try": f"SELECT count(*) FROM asset_grants r WHERE {_OF_NO_TRY.format('')}",
-    "staged operations of no running try": (
-        "SELECT count(*) FROM staged_operations r WHERE " + _OF_NO_TRY.format(" AND t.status = 'running'")
-    ),
+    "tries of no task instance": _WITHOUT.format("tries", *_INSTANCE),
+    "task entries of no task instance": _WITHOUT.format("task_entries", *_INSTANCE),
+    "asset entries of no asset": _WITHOUT.format("asset_entries", *_ASSET),
+    "asset history of no asset": _WITHOUT.format("asset_history", *_ASSET),
+    "grants of no try": _WITHOUT.format("asset_grants", *_TRY),
+    "staged operations of no running try": _WITHOUT.format("staged_operations", *_RUNNING_TRY),
     "running tries that are not the current one": (
         "SELECT count(*) FROM tries JOIN task_instances USING (instance_id)"
         " WHERE status = 'running' AND try_number <> current_try"
