@@ -72,6 +72,6 @@ class Transaction(ABC):
         """Return the words after a table's name that make a query use this index, where one must say so."""
 
     def store_id(self) -> str:
-        """Return who this store is: random, made with it."""
+        """Return who this store is: random, made with it, and anew when it is restored or copied."""
         [(store_id,)] = self.rows("SELECT store_id FROM store")
         return str(store_id)
