@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.histories.arena import Arena
 
-_RUNS = 3
+_RUNS = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--history-late-blind-writes", action="store_true", help="let plain sets and deletes come late, too"
     )
     parser.addoption(
-        "--history-database", default="", help="the store's [database] url (default: a new file)"
+        "--history-database",
+        default="",
+        help="the store's [database] url (default: a new file, and a new database)",
     )
 
 
@@ -44,14 +48,22 @@ def history_seed(request: pytest.FixtureRequest) -> int:
     return int(str(_option(request, "--history-seed", random.randrange(2**24))))
 
 
-@pytest.fixture
+@pytest.fixture(params=["sqlite", "postgresql"])
 def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
-    """Servers, their store and clients. Any store that a server takes can be named by its url."""
-    url = str(_option(request, "--history-database", "")) or str(tmp_path / "served" / "state.db")
+    """Servers, their store and clients; on another store than these, one that is named by its url."""
     servers = int(str(_option(request, "--history-servers", 2)))
     blind_too = bool(_option(request, "--history-late-blind-writes", False))
-    arena = Arena(tmp_path, url, servers=servers, blind_too=blind_too)
+    arena = Arena(tmp_path, _database_url(request, tmp_path), servers=servers, blind_too=blind_too)
     try:
         yield arena
     finally:
         arena.close()
+
+
+def _database_url(request: pytest.FixtureRequest, folder: Path) -> str:
+    given = str(_option(request, "--history-database", ""))
+    if given or request.param == "sqlite":
+        return given or str(folder / "served" / "state.db")
+    parts = conninfo_to_dict(request.getfixturevalue("new_database"))
+    host = quote(str(parts["host"]), safe="")
+    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}"

@@ -33,8 +33,14 @@ class Judgement(NamedTuple):
     undecided: list[str]
 
 
-def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
-    """Return every violation that the deeds show, each key searched through at most ``limit`` states."""
+def judge(
+    deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allows_late_plain_writes: bool = False
+) -> Judgement:
+    """Return every violation that the deeds show, each key searched through at most ``limit`` states.
+
+    ``allows_late_plain_writes``: a set or delete of task state without a condition, of which no record is
+    kept, may be done again at any time while its try lives, when an attempt of it got no answer.
+    """
     violations = [
         *_fencing(deeds),
         *_leases(deeds),
@@ -44,7 +50,8 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
         *_totals(deeds),
     ]
     cells = sorted({step.cell for deed in deeds for step in deed.steps})
-    verdicts = {cell: judge_cell(deeds, cell, limit=limit) for cell in cells}
+    judged = partial(judge_cell, deeds, limit=limit, allows_late_plain_writes=allows_late_plain_writes)
+    verdicts = {cell: judged(cell) for cell in cells}
     for cell, verdict in verdicts.items():
         if verdict.is_linearizable is False:
             violations.append(Violation("linearizability", f"{cell}: {verdict.stuck}"))
@@ -56,17 +63,18 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
 # --- one key ---------------------------------------------------------------------------------------------
 
 
-def judge_cell(deeds: Sequence[Deed], cell: str, *, limit: int = DEFAULT_LIMIT) -> Verdict:
+def judge_cell(deeds: Sequence[Deed], cell: str, *, limit: int, allows_late_plain_writes: bool) -> Verdict:
     """Say whether what was done to one key, and the lives of the tries that did it, have an order."""
     scope, name, _ = cell.split("/", 2)
     touching = [d for d in deeds if d.verb == "state" and any(step.cell == cell for step in d.steps)]
     tasks = {deed.task for deed in touching if deed.try_number}
     lives = [deed for deed in deeds if deed.verb in ("start", "finish") and deed.task in tasks]
-    moves = [move for deed in [*touching, *lives] for move in _moves(deed, cell)]
+    all_moves = partial(_moves, cell=cell, allows_late_plain_writes=allows_late_plain_writes)
+    moves = [move for deed in [*touching, *lives] for move in all_moves(deed)]
     return linearize(moves, State(owner=name if scope == "task" else ""), limit=limit)
 
 
-def _moves(deed: Deed, cell: str) -> Iterator[Move[State]]:
+def _moves(deed: Deed, *, cell: str, allows_late_plain_writes: bool) -> Iterator[Move[State]]:
     """Yield what the deed may have done to the key, and when."""
     sent = deed.sent
     if not sent:
@@ -74,7 +82,8 @@ def _moves(deed: Deed, cell: str) -> Iterator[Move[State]]:
     # A batch is recorded, of reads too: repeated, it answers what was read then.
     is_read = deed.verb == "state" and len(deed.steps) == 1 and deed.steps[0].kind == "get"
     if not is_read:
-        yield from _earlier_moves(deed, cell, sent)
+        may_be_late = allows_late_plain_writes and not deed.is_recorded
+        yield from _earlier_moves(deed, cell, sent, may_be_late=may_be_late)
     if deed.outcome != UNKNOWN and is_explained(deed):
         # What was recorded is answered as it was at the first attempt that got through.
         is_repeatable = deed.is_recorded and not is_read and (deed.outcome == OK or deed.verb == "finish")
@@ -82,14 +91,17 @@ def _moves(deed: Deed, cell: str) -> Iterator[Move[State]]:
         yield Move(_told(deed), begun_at, deed.completed_at, partial(_after, deed=deed, cell=cell))
 
 
-def _earlier_moves(deed: Deed, cell: str, sent: Sequence[Attempt]) -> Iterator[Move[State]]:
+def _earlier_moves(
+    deed: Deed, cell: str, sent: Sequence[Attempt], *, may_be_late: bool
+) -> Iterator[Move[State]]:
     """Yield the attempts nobody answered, which may yet be done while nobody knows how the deed ended."""
     lost = [attempt for attempt in sent if attempt.fate == LOST]
     is_settled = deed.outcome == OK or deed.code in FENCED or deed.verb == "finish"
     if deed.is_recorded and is_settled and deed.outcome != UNKNOWN:
         return
     unknown = deed._replace(outcome=UNKNOWN, answers=(), code="")
-    until = deed.completed_at if is_settled and deed.outcome != UNKNOWN else math.inf
+    is_over = is_settled and deed.outcome != UNKNOWN and not may_be_late
+    until = deed.completed_at if is_over else math.inf
     for attempt in lost[:1] if deed.is_recorded else lost:
         done = partial(_after, deed=unknown, cell=cell)
         yield Move(_told(unknown), attempt.invoked_at, until, done, may_be_none=True)

@@ -16,7 +16,7 @@ from tests.object_store.faulty_proxy import Fault
 _STOPPED_SECONDS = (0.1, 1.5)
 _PAUSE_SECONDS = (0.05, 0.4)
 _LATE_SECONDS = (0.0, 1.0)
-_KILLS = 0.3
+_WEIGHTS = (30, 42, 28)  # to kill a server, to stop one, to stop a client
 _MAY_BE_BLIND = (b"POST /execution/v1/set ", b"POST /execution/v1/delete ")
 
 # How often each comes, of those that do: an answer lost after the commit is the fault that matters most.
@@ -81,20 +81,26 @@ class Nemesis:
         self._draw = random.Random(seed)
         self._servers = servers
         self._clients = clients
+        self._all = (self._kill, self._stop_server, self._stop_client)
 
     def rage(self, seconds: float) -> None:
-        """Do one thing after the other for so long; everything runs again after it."""
+        """Do each thing once, and then what comes, for so long; everything runs again after it."""
         end_at = time.monotonic() + seconds
-        while time.monotonic() < end_at:
+        deeds = [self._kill, self._stop_server, self._stop_client]
+        self._draw.shuffle(deeds)
+        while deeds or time.monotonic() < end_at:
             time.sleep(self._draw.uniform(*_PAUSE_SECONDS))
-            if self._draw.random() < _KILLS:
-                self._kill(self._draw.choice(self._servers))
-            elif self._draw.random() < 0.6:
-                self._stop("servers stopped", self._draw.choice(self._servers))
-            else:
-                self._stop("clients stopped", self._draw.choice(self._clients))
+            one = deeds.pop() if deeds else self._draw.choices(self._all, _WEIGHTS)[0]
+            one()
 
-    def _kill(self, server: Server) -> None:
+    def _stop_server(self) -> None:
+        self._stop("servers stopped", self._draw.choice(self._servers))
+
+    def _stop_client(self) -> None:
+        self._stop("clients stopped", self._draw.choice(self._clients))
+
+    def _kill(self) -> None:
+        server = self._draw.choice(self._servers)
         server.kill()
         self.counts["servers killed"] += 1
         server.start()

@@ -31,3 +31,12 @@ def test_every_promise_is_broken_by_some_history() -> None:
 def test_a_history_is_read_back_as_it_was_written() -> None:
     for _, history in shelf.WRONG.values():
         assert read_lines(map(write_line, history)) == history
+
+
+def test_a_late_plain_write_can_be_told_from_every_other_violation() -> None:
+    allowed = [
+        name
+        for name, (_, history) in shelf.WRONG.items()
+        if not judge(history, allows_late_plain_writes=True).violations
+    ]
+    assert allowed == ["the first attempt of a blind write is done after the next write"]
