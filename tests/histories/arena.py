@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ from tests.histories import requests
 from tests.histories.asking import Asker
 from tests.histories.client import Assignment
 from tests.histories.deeds import LOST, OK, REFUSED, UNKNOWN, Deed, Step, read_files, write_line
-from tests.histories.nemesis import Faults, Nemesis
+from tests.histories.nemesis import Database, Faults, Nemesis
 from tests.histories.serving import Servers
 
 _ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ _PROCESSES = 2
 _THREADS = 3
 _ANSWER_SECONDS = 0.3
 _PATIENT_SECONDS = 30.0
+_LIMIT_SECONDS = 120.0
 
 
 class History(NamedTuple):
@@ -57,8 +59,9 @@ class ClientProcess:
     def wait(self) -> None:
         """Return when the history has ended for this process."""
         assert self._process.stdout is not None
-        if self._process.stdout.readline() != "done\n":
-            raise AssertionError(f"a client ended with {self._process.wait()}")
+        ready, _, _ = select.select([self._process.stdout], [], [], _LIMIT_SECONDS)
+        if not ready or self._process.stdout.readline() != "done\n":
+            raise AssertionError(f"a client hangs, or ended with {self._process.poll()}")
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
@@ -74,8 +77,17 @@ class ClientProcess:
 class Arena:
     """Servers and clients that last for several histories, each with tasks and assets of its own."""
 
-    def __init__(self, folder: Path, database_url: str, *, servers: int, blind_too: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        servers: int,
+        blind_too: bool = False,
+        database: Database | None = None,
+    ) -> None:
         self._folder = folder
+        self.database = database
         self._faults = Faults(_ONE_IN, blind_too=blind_too)
         self._clients: list[ClientProcess] = []
         self._servers = Servers(folder, database_url, servers, self._faults)
@@ -87,7 +99,7 @@ class Arena:
         files = [self._folder / f"{seed}-{number}.jsonl" for number in range(len(self._clients))]
         self._declare(assets)
         self._faults.reseed(seed)
-        nemesis = Nemesis(seed, self._servers.each, self._clients)
+        nemesis = Nemesis(seed, self._servers.each, self._clients, self.database)
         for number, (client, path) in enumerate(zip(self._clients, files, strict=True)):
             client.take_part(self._assignment(number, seed, seconds, path, tasks, assets))
         nemesis.rage(seconds)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from tests.histories.arena import Arena
+from tests.postgresql.cluster import Cluster, running_cluster
 
 _RUNS = 2
 
@@ -53,17 +54,17 @@ def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
     """Servers, their store and clients; on another store than these, one that is named by its url."""
     servers = int(str(_option(request, "--history-servers", 2)))
     blind_too = bool(_option(request, "--history-late-blind-writes", False))
-    arena = Arena(tmp_path, _database_url(request, tmp_path), servers=servers, blind_too=blind_too)
-    try:
-        yield arena
-    finally:
-        arena.close()
-
-
-def _database_url(request: pytest.FixtureRequest, folder: Path) -> str:
     given = str(_option(request, "--history-database", ""))
-    if given or request.param == "sqlite":
-        return given or str(folder / "served" / "state.db")
-    parts = conninfo_to_dict(request.getfixturevalue("new_database"))
-    host = quote(str(parts["host"]), safe="")
-    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}"
+    with contextlib.ExitStack() as stack:
+        url, database = given or str(tmp_path / "served" / "state.db"), None
+        if request.param == "postgresql" and not given:
+            # One of its own: it is killed.
+            database = stack.enter_context(running_cluster())
+            url = _url(database)
+        arena = Arena(tmp_path, url, servers=servers, blind_too=blind_too, database=database)
+        stack.callback(arena.close)
+        yield arena
+
+
+def _url(cluster: Cluster) -> str:
+    return f"postgresql://postgres@/{cluster.make_database()}?host={quote(str(cluster.folder), safe='')}"

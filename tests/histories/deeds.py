@@ -52,6 +52,10 @@ class Answer(NamedTuple):
     writer: str | None = None
 
 
+# What one step was answered, and nobody judges.
+UNJUDGED = Answer(removed=-1)
+
+
 class Deed(NamedTuple):
     """One request over all its attempts, under one request id.
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tests.histories.cell import State, after, is_explained
-from tests.histories.deeds import FENCED, LOST, OK, REFUSED, UNKNOWN, Answer, Attempt, Deed, Step
+from tests.histories.deeds import FENCED, LOST, OK, REFUSED, UNJUDGED, UNKNOWN, Answer, Attempt, Deed, Step
 from tests.histories.linearizing import DEFAULT_LIMIT, Move, Verdict, linearize
 
 # A key that is only ever added to, so that it must add up in the end.
@@ -24,6 +24,21 @@ class Violation(NamedTuple):
     evidence: str
 
 
+class Allowed(NamedTuple):
+    """What is known to go wrong, so that everything else can be told from it.
+
+    ``late_plain_writes``: a set or delete of task state without a condition, of which no record is kept, may
+    be done again at any time while its try lives, when an attempt of it got no answer.
+    ``mixed_batches``: others may commit between what two steps of a batch read.
+    """
+
+    late_plain_writes: bool = False
+    mixed_batches: bool = False
+
+
+NOTHING = Allowed()
+
+
 class Judgement(NamedTuple):
     """``undecided``: keys whose search was given up. ``looked_at``: states, over all keys."""
 
@@ -33,14 +48,10 @@ class Judgement(NamedTuple):
     undecided: list[str]
 
 
-def judge(
-    deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allows_late_plain_writes: bool = False
-) -> Judgement:
-    """Return every violation that the deeds show, each key searched through at most ``limit`` states.
-
-    ``allows_late_plain_writes``: a set or delete of task state without a condition, of which no record is
-    kept, may be done again at any time while its try lives, when an attempt of it got no answer.
-    """
+def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allowed: Allowed = NOTHING) -> Judgement:
+    """Return every violation that the deeds show, each key searched through at most ``limit`` states."""
+    if allowed.mixed_batches:
+        deeds = [_without_what_a_batch_read(deed) for deed in deeds]
     violations = [
         *_fencing(deeds),
         *_leases(deeds),
@@ -50,7 +61,7 @@ def judge(
         *_totals(deeds),
     ]
     cells = sorted({step.cell for deed in deeds for step in deed.steps})
-    judged = partial(judge_cell, deeds, limit=limit, allows_late_plain_writes=allows_late_plain_writes)
+    judged = partial(judge_cell, deeds, limit=limit, allowed=allowed)
     verdicts = {cell: judged(cell) for cell in cells}
     for cell, verdict in verdicts.items():
         if verdict.is_linearizable is False:
@@ -63,18 +74,18 @@ def judge(
 # --- one key ---------------------------------------------------------------------------------------------
 
 
-def judge_cell(deeds: Sequence[Deed], cell: str, *, limit: int, allows_late_plain_writes: bool) -> Verdict:
+def judge_cell(deeds: Sequence[Deed], cell: str, *, limit: int, allowed: Allowed) -> Verdict:
     """Say whether what was done to one key, and the lives of the tries that did it, have an order."""
     scope, name, _ = cell.split("/", 2)
     touching = [d for d in deeds if d.verb == "state" and any(step.cell == cell for step in d.steps)]
     tasks = {deed.task for deed in touching if deed.try_number}
     lives = [deed for deed in deeds if deed.verb in ("start", "finish") and deed.task in tasks]
-    all_moves = partial(_moves, cell=cell, allows_late_plain_writes=allows_late_plain_writes)
+    all_moves = partial(_moves, cell=cell, allowed=allowed)
     moves = [move for deed in [*touching, *lives] for move in all_moves(deed)]
     return linearize(moves, State(owner=name if scope == "task" else ""), limit=limit)
 
 
-def _moves(deed: Deed, *, cell: str, allows_late_plain_writes: bool) -> Iterator[Move[State]]:
+def _moves(deed: Deed, *, cell: str, allowed: Allowed) -> Iterator[Move[State]]:
     """Yield what the deed may have done to the key, and when."""
     sent = deed.sent
     if not sent:
@@ -82,7 +93,7 @@ def _moves(deed: Deed, *, cell: str, allows_late_plain_writes: bool) -> Iterator
     # A batch is recorded, of reads too: repeated, it answers what was read then.
     is_read = deed.verb == "state" and len(deed.steps) == 1 and deed.steps[0].kind == "get"
     if not is_read:
-        may_be_late = allows_late_plain_writes and not deed.is_recorded
+        may_be_late = allowed.late_plain_writes and not deed.is_recorded
         yield from _earlier_moves(deed, cell, sent, may_be_late=may_be_late)
     if deed.outcome != UNKNOWN and is_explained(deed):
         # What was recorded is answered as it was at the first attempt that got through.
@@ -109,6 +120,17 @@ def _earlier_moves(
 
 def _after(state: State, *, deed: Deed, cell: str) -> State | None:
     return after(state, deed, cell)
+
+
+def _without_what_a_batch_read(deed: Deed) -> Deed:
+    """Return the deed without the answers of a batch that nothing was applied by: gets, and staged writes."""
+    if len(deed.steps) == 1 or deed.verb != "state":
+        return deed
+    answers = tuple(
+        UNJUDGED if step.kind == "get" or answer.version is None else answer
+        for step, answer in zip(deed.steps, deed.answers, strict=bool(deed.answers))
+    )
+    return deed._replace(answers=answers)
 
 
 # --- promises that need no search ------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tests.object_store.faulty_proxy import Fault
 _STOPPED_SECONDS = (0.1, 1.5)
 _PAUSE_SECONDS = (0.05, 0.4)
 _LATE_SECONDS = (0.0, 1.0)
-_WEIGHTS = (30, 42, 28)  # to kill a server, to stop one, to stop a client
+_WEIGHTS = (30, 42, 28, 15)  # to kill a server, to stop one, to stop a client, to kill the database
 _MAY_BE_BLIND = (b"POST /execution/v1/set ", b"POST /execution/v1/delete ")
 
 # How often each comes, of those that do: an answer lost after the commit is the fault that matters most.
@@ -35,6 +35,13 @@ class Stoppable(Protocol):
     """A process that can be sent a signal."""
 
     def signal(self, number: int) -> None: ...
+
+
+class Database(Protocol):
+    """A database that can be killed and started again."""
+
+    def kill(self) -> None: ...
+    def start(self) -> None: ...
 
 
 class Faults:
@@ -74,23 +81,31 @@ class Faults:
 
 
 class Nemesis:
-    """Kills and stops servers, and stops clients. Whoever is stopped goes on soon."""
+    """Kills and stops servers, stops clients, kills the database. Whoever is stopped goes on soon."""
 
-    def __init__(self, seed: int, servers: Sequence[Server], clients: Sequence[Stoppable]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        servers: Sequence[Server],
+        clients: Sequence[Stoppable],
+        database: Database | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._draw = random.Random(seed)
         self._servers = servers
         self._clients = clients
-        self._all = (self._kill, self._stop_server, self._stop_client)
+        self._database = database
+        of_a_database = () if database is None else (self._kill_database,)
+        self._all = (self._kill, self._stop_server, self._stop_client, *of_a_database)
 
     def rage(self, seconds: float) -> None:
         """Do each thing once, and then what comes, for so long; everything runs again after it."""
         end_at = time.monotonic() + seconds
-        deeds = [self._kill, self._stop_server, self._stop_client]
+        deeds = [*self._all]
         self._draw.shuffle(deeds)
         while deeds or time.monotonic() < end_at:
             time.sleep(self._draw.uniform(*_PAUSE_SECONDS))
-            one = deeds.pop() if deeds else self._draw.choices(self._all, _WEIGHTS)[0]
+            one = deeds.pop() if deeds else self._draw.choices(self._all, _WEIGHTS[: len(self._all)])[0]
             one()
 
     def _stop_server(self) -> None:
@@ -104,6 +119,12 @@ class Nemesis:
         server.kill()
         self.counts["servers killed"] += 1
         server.start()
+
+    def _kill_database(self) -> None:
+        if self._database is not None:
+            self._database.kill()
+            self._database.start()
+            self.counts["databases killed"] += 1
 
     def _stop(self, what: str, stopped: Stoppable) -> None:
         stopped.signal(signal.SIGSTOP)
