@@ -40,7 +40,9 @@ def test_a_file_or_command_of_a_secret_is_named_in_the_environment_only(tmp_path
     assert secret == f"[workers] token_{suffix}: {said}"
     assert other.startswith(f"[workers] hands_{suffix}: {none}")
     assert "environment" not in other
-    assert problems({}, None, **{f"workers__token_{suffix}": "x"}) == [f"[workers] token_{suffix}: {said}"]
+    assert problems({}, None, None, **{f"workers__token_{suffix}": "x"}) == [
+        f"[workers] token_{suffix}: {said}"
+    ]
 
 
 @pytest.mark.parametrize("others", [None, ("tools",)])
