@@ -16,22 +16,33 @@ _LIMIT_SECONDS = 60
 
 
 class ServerProcess:
-    """`statekeep server` on a store of the test's own. It keeps its port over a restart."""
+    """`statekeep server` on a store of the test's own. It keeps its port over a restart.
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    The store is a file in the folder, unless ``url`` names one. With ``beside`` it is another server's.
+    """
+
+    def __init__(
+        self, folder: Path, *, url: str = "", beside: ServerProcess | None = None, **options: str
+    ) -> None:
         self.store = folder / "served" / "state.db"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STATEKEEP")}
         self.environ = inherited | {
             "STATEKEEP_CONFIG": "",
-            "STATEKEEP__DATABASE__URL": str(self.store),
+            "STATEKEEP__DATABASE__URL": url or str(self.store),
             "STATEKEEP__SERVER__PORT": str(self.port),
             **{f"STATEKEEP__SERVER__{name.upper()}": value for name, value in options.items()},
         }
         self.said: list[str] = []
+        self.worker = self.operator = ""
         self._process: subprocess.Popen[str] | None = None
+        if beside is not None:
+            self.environ["STATEKEEP__DATABASE__URL"] = beside.environ["STATEKEEP__DATABASE__URL"]
         self.start()
+        if beside is not None:
+            self.worker, self.operator = beside.worker, beside.operator
+            return
         [self.worker] = re.findall(r"shown this once: (\S+)", "\n".join(self.said))
         self.operator = self.add_credential("operator", "--operator")
 
@@ -104,9 +115,11 @@ class ServerProcess:
 
 
 @contextmanager
-def server_process(folder: Path, **options: str) -> Iterator[ServerProcess]:
+def server_process(
+    folder: Path, *, url: str = "", beside: ServerProcess | None = None, **options: str
+) -> Iterator[ServerProcess]:
     """Give a server that takes requests, and end it."""
-    server = ServerProcess(folder, **options)
+    server = ServerProcess(folder, url=url, beside=beside, **options)
     try:
         yield server
     finally:

@@ -14,6 +14,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -45,6 +46,10 @@ class Cluster:
     def conninfo(self, database: str = "postgres") -> str:
         """Return how to reach a database."""
         return make_conninfo(host=str(self.folder), user="postgres", dbname=database)
+
+    def url(self, database: str) -> str:
+        """Return how to reach a database, as the settings have it."""
+        return f"postgresql:///{database}?host={quote(str(self.folder))}&user=postgres"
 
     def start(self) -> None:
         """Start it, after a kill too, and wait until it takes connections."""

@@ -131,7 +131,7 @@ def test_a_server_that_is_told_to_stop_finishes_and_closes_its_store(
 ) -> None:
     assert worker.shell("statekeep state set k 1").returncode == 0
     assert server.stop() == 0
-    assert not server.store.with_name("state.db-wal").exists()
+    assert not server.store.with_name("state.db-wal").exists()  # of a file
     server.start()
     assert worker.statuses() == ["succeeded"]
     assert server.stop() == 0
@@ -170,10 +170,9 @@ def test_no_log_of_the_server_holds_a_value_or_a_token(server: ServerProcess, wo
 
 
 def test_the_largest_value_that_the_store_takes_fits_into_a_request(tmp_path: Path) -> None:
-    limits = {"max_body_bytes": "1024"}
     with (
         tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary,
-        server_process(tmp_path, **limits) as server,
+        server_process(tmp_path, max_body_bytes="1024") as server,
     ):
         worker = Statekeep(tmp_path, Path(temporary))
         worker.use_server(server)
