@@ -15,7 +15,7 @@ from tests.histories.judging import Allowed, judge
 # Each wait in it has a limit of its own, and a long run has none.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
-_SECONDS = 4.0
+_SECONDS = 3.0
 # What a run has to contain to have proved anything.
 _HAPPENED = (
     "servers killed",
