@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from statekeep_core import config, embedded, policy
 from statekeep_core._shared.state.errors import UnavailableError, UnsupportedError
 
+from .access import prepare
 from .engine import PostgresEngine, SqliteEngine
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from statekeep_core.postgres.store import PostgresStore
 
     from .engine import Store
+
+OneOfOurs = TypeVar("OneOfOurs", SqliteEngine, PostgresEngine)
 
 _PAUSE_SECONDS = 1.0
 
@@ -35,29 +38,36 @@ def open_store(environ: Mapping[str, str]) -> Store:
 async def open_engine(
     environ: Mapping[str, str], say: Callable[[str], None]
 ) -> SqliteEngine | PostgresEngine:
-    """Return an engine on the store of the settings.
+    """Return an engine on the store of the settings, which has what a first start needs.
 
-    Waits for a database that is away, for as long as it takes, and says why. Raises what :func:`open_store`
-    raises otherwise.
+    Waits for a database that is away, for as long as it takes, and says why. Says what :func:`prepare` made.
+    Raises what :func:`open_store` raises otherwise.
     """
     settings = config.load(environ)
     limit = settings.server.max_waiting_requests
     if not config.is_postgresql(settings.database.url):
-        engine = SqliteEngine(lambda: embedded.open_configured(environ), waiting_limit=limit)
-        await engine.open()
-        return engine
+        return await _ready(SqliteEngine(lambda: embedded.open_configured(environ), waiting_limit=limit), say)
     said = ""
     while True:
-        remote = PostgresEngine(lambda: _open_postgresql(settings), waiting_limit=limit)
         try:
-            await remote.open()
+            return await _ready(PostgresEngine(lambda: _open_postgresql(settings), waiting_limit=limit), say)
         except UnavailableError as error:
             if str(error) != said:
                 said = str(error)
                 say(f"waiting for the database: {said}")
-            await asyncio.sleep(_PAUSE_SECONDS)
-        else:
-            return remote
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _ready(engine: OneOfOurs, say: Callable[[str], None]) -> OneOfOurs:
+    await engine.open()
+    try:
+        credential = await engine.transact(prepare)
+    except BaseException:
+        await engine.close()
+        raise
+    if credential is not None:
+        say(f"made the worker credential `first`, which is shown this once: {credential}")
+    return engine
 
 
 def _open_postgresql(settings: config.Settings) -> PostgresStore:

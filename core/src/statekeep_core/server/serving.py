@@ -13,7 +13,7 @@ import uvloop
 
 from statekeep_core._shared.state.errors import StoreUnusableError
 
-from .access import Access, prepare
+from .access import Access
 from .app import Application
 from .bodies import Bodies
 from .connections import BoundedProtocol
@@ -49,7 +49,6 @@ async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str
     try:
         engine = await open_engine(environ, say)
         try:
-            _say_first(await engine.transact(prepare), say)
             access = Access(engine, token_seconds=options.token_seconds)
             bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
             application = Application(engine, access, bodies)
@@ -164,8 +163,3 @@ def _url(options: Server, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     scheme = "https" if options.tls_certificate else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _say_first(credential: str | None, say: Callable[[str], None]) -> None:
-    if credential is not None:
-        say(f"made the worker credential `first`, which is shown this once: {credential}")

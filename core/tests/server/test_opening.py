@@ -1,0 +1,100 @@
+"""Which store a server opens, that it waits for a database, and that servers may come to it at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
+from statekeep_core.metastore import credentials
+from statekeep_core.server import opening
+from statekeep_core.server.engine import PostgresEngine, SqliteEngine
+from statekeep_core.server.opening import open_engine, open_store
+
+
+def environ(url: str, **options: str) -> dict[str, str]:
+    return {"STATEKEEP_CONFIG": "", "STATEKEEP__DATABASE__URL": url, **options}
+
+
+def url_of(conninfo: str) -> str:
+    """Return a conninfo of the tests' PostgreSQL as the settings have it."""
+    parts = dict(part.split("=", 1) for part in conninfo.split())
+    return f"postgresql:///{parts['dbname']}?host={parts['host']}&user={parts['user']}"
+
+
+def test_a_file_is_opened_with_the_policy_of_the_settings(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def scenario() -> None:
+        settings = environ(str(tmp_path / "s.db"), STATEKEEP__STATE_STORE__MAX_VALUE_BYTES="7")
+        for _ in range(2):
+            engine = await open_engine(settings, said.append)
+            assert isinstance(engine, SqliteEngine)
+            assert engine.policy.max_value_bytes == 7
+            await engine.close()
+
+    asyncio.run(scenario())
+    [made] = said
+    assert "shown this once: statekeep_" in made
+
+
+def test_servers_that_start_at_once_on_a_new_database_make_one_credential(new_database: str) -> None:
+    said: list[str] = []
+
+    async def scenario() -> None:
+        settings = environ(url_of(new_database), STATEKEEP__STATE_STORE__MAX_VALUE_BYTES="7")
+        engines = await asyncio.gather(*(open_engine(settings, said.append) for _ in range(4)))
+        for engine in engines:
+            assert isinstance(engine, PostgresEngine)
+            assert engine.policy.max_value_bytes == 7
+            assert len(await engine.transact(lambda work: credentials.every(work.tx))) == 1
+            await engine.close()
+
+    asyncio.run(scenario())
+    assert len(said) == 1
+
+
+def test_a_database_that_goes_away_while_it_is_opened_is_waited_for(
+    new_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    opened: list[Any] = []
+    open_postgresql = opening._open_postgresql
+
+    class GoesAway:
+        """What it has opened answers nothing."""
+
+        def __init__(self, store: Any) -> None:
+            self.policy = store.policy
+            self.close = store.close
+
+        def transact(self, _: object) -> None:
+            raise UnavailableError(what="the store", problem="it went away")
+
+    def at_first_not(settings: Any) -> Any:
+        if not opened:
+            opened.append(None)
+            raise UnavailableError(what="the store", problem="nobody is there")
+        opened.append(open_postgresql(settings))
+        return GoesAway(opened[-1]) if len(opened) == 2 else opened[-1]
+
+    monkeypatch.setattr(opening, "_open_postgresql", at_first_not)
+    monkeypatch.setattr(opening, "_PAUSE_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        engine = await open_engine(environ(url_of(new_database)), said.append)
+        await engine.close()
+
+    asyncio.run(scenario())
+    assert [line.partition(": ")[0] for line in said[:2]] == ["waiting for the database"] * 2
+    assert ["nobody is there" in said[0], "it went away" in said[1]] == [True, True]
+    assert "made the worker credential" in said[2]
+
+
+def test_a_url_that_libpq_cannot_read_is_refused_without_its_password() -> None:
+    with pytest.raises(StoreUnusableError, match="libpq can read") as refused:
+        open_store(environ("postgresql://keeper:hunter2@h/d?nonsense=hunter2"))
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
