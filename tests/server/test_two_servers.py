@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 import urllib.error
@@ -226,6 +227,12 @@ def test_while_the_database_is_away_requests_are_refused_at_once_and_a_server_th
             until(lambda: any("waiting for the database" in line for line in other.said))
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", other.port))
+            other.signal(signal.SIGTERM)
+            with pytest.raises(AssertionError, match="did not start"):
+                starting.result()
+            assert other.wait() == 0
+            other.close()
+            starting = background.submit(other.start)
             own_cluster.start()
             starting.result()
         until(lambda: answered(f"{server.url}/health/ready").status == 200)

@@ -47,7 +47,9 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
 async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     listener = _listener(options)
     try:
-        engine = await open_engine(environ, say)
+        engine = await _opened(environ, say)
+        if engine is None:
+            return
         try:
             access = Access(engine, token_seconds=options.token_seconds)
             bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
@@ -95,14 +97,29 @@ def _stopping(server: _Server, application: Application) -> Iterator[None]:
         server.force_exit = server.should_exit
         server.should_exit = True
 
+    with _on_signals(stop):
+        yield
+
+
+@contextlib.contextmanager
+def _on_signals(act: Callable[[], object]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, act)
     try:
         yield
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def _opened(environ: Mapping[str, str], say: Callable[[str], None]) -> Engine | None:
+    """Return the engine; None when the server is told to stop while it waits for its database."""
+    opening = asyncio.ensure_future(open_engine(environ, say))
+    # The first process of a container has no signals but those that it handles.
+    with _on_signals(opening.cancel):
+        await asyncio.wait([opening])
+    return None if opening.cancelled() else opening.result()
 
 
 def _configuration(application: Application, options: Server) -> uvicorn.Config:
