@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._shared.state import messages as m
 from .._shared.state.errors import (
+    InternalFaultError,
     StatekeepError,
     UnauthenticatedError,
     UnavailableError,
@@ -34,6 +36,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _HEARTBEAT_PATIENCE_SECONDS = 5.0
 
 _HEARTBEAT = m.Heartbeat.__name__
+# What a supervisor asks when its job has ended: nobody should wait for it, and the sweep does it too.
+_TIDYING = (m.FetchDisposals.__name__, m.AcknowledgeDisposals.__name__)
 _REFUSAL = m.Refusal.__name__
 
 
@@ -94,6 +98,7 @@ class _Lane:
         self._one_at_a_time = Lock()
         self._waiting: SimpleQueue[_Submitted | None] = SimpleQueue()
         self._thread: Thread | None = None
+        self._has_ended = False
 
     def submit(self, submitted: _Submitted) -> None:
         if self._thread is None:
@@ -102,6 +107,8 @@ class _Lane:
                     self._thread = Thread(target=self._work, name="statekeep-http", daemon=True)
                     self._thread.start()
         self._waiting.put(submitted)
+        if self._has_ended:  # and sees nothing more; what came just before, either side may refuse
+            self._refuse_the_rest()
 
     def ask(self, claims: Plain, request: Plain, request_id: str) -> Plain:
         with self._one_at_a_time:
@@ -118,9 +125,21 @@ class _Lane:
         self._connection.close()
 
     def _work(self) -> None:
-        while (submitted := self._waiting.get()) is not None:
-            claims, request, request_id, on_reply = submitted
-            on_reply(self._asking.ask(self._connection, claims, request, request_id))
+        try:
+            while (submitted := self._waiting.get()) is not None:
+                claims, request, request_id, on_reply = submitted
+                on_reply(self._asking.ask(self._connection, claims, request, request_id))
+        finally:
+            self._has_ended = True
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                late = self._waiting.get_nowait()
+                if late is not None:
+                    closed = UnavailableError(what="the server", problem="this client of it was closed")
+                    late.on_reply(plain_refusal(closed))
 
 
 class _Asking:
@@ -139,9 +158,14 @@ class _Asking:
         try:
             reply = self._repeated(connection, claims, request, request_id)
             if _is_refused_as(reply, UnauthenticatedError) and self._is_renewed(connection, claims, request):
-                reply = self._repeated(connection, claims, request, request_id)
+                known, reply = reply, self._repeated(connection, claims, request, request_id)
+                if not known.get("is_first_answer", True) and reply["kind"] == _REFUSAL:
+                    reply = reply | {"is_first_answer": False}
         except StatekeepError as error:
             return plain_refusal(error)
+        # Whoever waits must be told something, and the thread must go on to whoever waits next.
+        except Exception as fault:
+            return plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
         return self._tokens.learn(claims, reply)
 
     def _repeated(
@@ -157,7 +181,7 @@ class _Asking:
         body = self._form.encode_checked(request)
         patience = _Patience(
             min(_HEARTBEAT_PATIENCE_SECONDS, self._patience_seconds)
-            if kind == _HEARTBEAT
+            if kind == _HEARTBEAT or (kind in _TIDYING and claims["kind"] == m.WorkerClaims.__name__)
             else self._patience_seconds,
             self.is_closing,
         )
