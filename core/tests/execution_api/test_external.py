@@ -240,6 +240,19 @@ def test_what_another_request_of_the_same_group_lost_is_not_the_callers(
     assert written.left == ()
 
 
+def test_a_sum_over_an_expired_plain_value_leaves_it_to_nobody(
+    client: Client, live_try: LiveTry, clock: MovedClock
+) -> None:
+    for request_ in (m.Increment("k", b"1"), m.Batch((m.SetMax("k", b"1"),))):
+        live_try.ask(m.Set("k", b"", retention=1.0, external=in_place()))
+        clock.advance(2)
+        other = LiveTry(client, m.TaskAddress("flights", "2013", f"other-{type(request_).__name__}"))
+        _, written = client.ask_together((live_try.claims, request_), (other.claims, m.Set("x", b"1")))
+        assert written.left == ()
+        assert live_try.ask(m.Get("k")).value == b"1"
+        assert objects(client) == {"/files/k": 0}  # which a sweep tells of
+
+
 def test_a_plain_object_is_never_staged(live_try: LiveTry) -> None:
     plain = m.Set("k", b"", live_try.outlet, external=in_place(m.AssetAddress("flights")))
     with pytest.raises(errors.UnsupportedError, match="overwrites in place"):

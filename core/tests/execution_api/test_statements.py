@@ -95,7 +95,7 @@ REQUESTS: list[tuple[Any, int]] = [
     (m.Set("k", b"1"), 6),
     (m.Delete("k"), 4),
     (m.Set("k", b"1", if_version=1), 7),
-    (m.Increment("n", b"1"), 7),
+    (m.Increment("n", b"1"), 8),
     (m.ListEntries(prefix="a", after="ab", with_values=True), 2),
     (m.Clear(), 5),
 ]

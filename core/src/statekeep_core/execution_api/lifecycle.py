@@ -17,7 +17,7 @@ from statekeep_core._shared.state.errors import (
     TryRunningError,
     UnauthenticatedError,
 )
-from statekeep_core.metastore import assets, audit_log, objects, replies, staging, task_entries, tries
+from statekeep_core.metastore import assets, audit_log, replies, staging, task_entries, tries
 
 from .caller import TryCaller, describe
 
@@ -51,7 +51,6 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
         _make_way(tx, instance.instance_id, previous, request)
     if request.fresh:
         task_entries.clear(tx, instance.instance_id)
-    objects.settle(tx)  # so that no write in the same transaction takes it for what itself has left
     try_number = instance.current_try_number + 1
     tries.begin(tx, instance.instance_id, try_number, request.supervisor, lease_in_us)
     _grant_all(tx, instance.instance_id, try_number, request)
@@ -150,7 +149,6 @@ def finish(work: Work, claims: m.TryClaims, request: m.Finish) -> m.Finished | m
     staging.drop(tx, claims.instance_id, claims.try_number)
     if succeeded and work.policy.clear_on_success:
         task_entries.clear(tx, claims.instance_id)
-    objects.settle(tx)  # as in start
     tries.end(
         tx,
         claims.instance_id,

@@ -159,10 +159,11 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
         except StatekeepError as error:
             raise error_from(error.code, {**error.facts, "operation_number": number}) from None
     _check_read_bytes(replies)
-    left = _taken_left(work)
-    if left:  # by which of the operations is nobody's question, so that the last write says it
-        last = max(place for place, reply in enumerate(replies) if isinstance(reply, m.Written))
-        replies[last] = replies[last]._replace(left=left)
+    writes = [place for place, reply in enumerate(replies) if isinstance(reply, m.Written)]
+    if not writes:  # a sum over an expired entry, say, whose reply has no room for what that leaves
+        objects.settle(work.tx)
+    elif left := _taken_left(work):  # by which of the operations is nobody's question: the last write says it
+        replies[writes[-1]] = replies[writes[-1]]._replace(left=left)
     return m.BatchDone(tuple(replies))
 
 
@@ -258,6 +259,17 @@ def _alone(
     return written
 
 
+def _settled(combine: Callable[[Work, Caller, Any], m.Entry]) -> Callable[[Work, Caller, Any], m.Entry]:
+    """Return the operation with what it leaves behind settled: the next request's writer did not leave it."""
+
+    def combined(work: Work, caller: Caller, request: Any) -> m.Entry:
+        reply = combine(work, caller, request)
+        objects.settle(work.tx)
+        return reply
+
+    return combined
+
+
 # --- from a target to its state --------------------------------------------------------------------------
 
 
@@ -313,6 +325,8 @@ HANDLERS: dict[type, Callable[[Work, Caller, Any], Any]] = {
     m.Set: _alone(set_),
     m.Delete: _alone(delete),
     m.Clear: _alone(clear),
+    m.Increment: _settled(increment),
+    m.SetMax: _settled(set_max),
     m.Batch: batch,
     m.ListEntries: list_entries,
     m.ListHistory: list_history,

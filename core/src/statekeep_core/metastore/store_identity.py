@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import signing_keys
@@ -35,7 +35,7 @@ class Renewed(NamedTuple):
 
 def new_id() -> str:
     """Return an id that no other store has: 128 random bits."""
-    return secrets.token_hex(_ID_BYTES)
+    return os.urandom(_ID_BYTES).hex()
 
 
 def renew(tx: Transaction) -> Renewed:
@@ -101,4 +101,4 @@ def _inherit_objects(tx: Transaction) -> int:
 
 def _replace_signing_keys(tx: Transaction) -> None:
     if tx.run("DELETE FROM signing_keys"):
-        signing_keys.add(tx, secrets.token_hex(8), secrets.token_bytes(_KEY_BYTES))
+        signing_keys.add(tx, os.urandom(8).hex(), os.urandom(_KEY_BYTES))
