@@ -115,16 +115,17 @@ class HotPath:
         self._passes_held = passes_held
         self._instant = None if clock is None else clock()
 
-    def answer(self, calls: Sequence[tuple[int, Call]]) -> Replies:
-        """Return the replies by number, of those calls that a statement answered; each is committed."""
+    def answer(self, calls: Sequence[tuple[int, Call]], replies: Replies) -> None:
+        """Add the replies by number, of those calls that a statement answered; each is committed.
+
+        When a statement fails, those of the statements before it are there, and stand.
+        """
         by_kind: dict[type, list[tuple[int, Call]]] = {}
         for numbered in calls:
             by_kind.setdefault(type(numbered[1].request), []).append(numbered)
-        replies: Replies = {}
         for kind, of_kind in by_kind.items():
             found = _STATEMENTS[kind](self, [call for _, call in of_kind])
             replies.update((of_kind[place - 1][0], reply) for place, reply in found)
-        return replies
 
     def get(self, calls: list[Call]) -> list[tuple[int, Any]]:
         keys = [call.request.key for call in calls]

@@ -115,16 +115,21 @@ class PostgresStore:
             return {number: _plain_refusal(error) for number, _ in wave.hot}
 
     def _hot_replies(self, connection: psycopg.Connection[tuple[Any, ...]], wave: Wave) -> dict[int, Any]:
-        """Return what statements for many answer: none when one fails, as alone each call gets its own."""
+        """Return what statements for many answer; the calls of one that fails go alone, to their own answers.
+
+        What a statement before it has answered is committed, and is not asked again.
+        """
+        replies: dict[int, Any] = {}
         try:
             try:
-                return HotPath(connection, self._clock).answer(wave.hot)
+                HotPath(connection, self._clock).answer(wave.hot, replies)
             except psycopg.errors.LockNotAvailable:
-                return HotPath(connection, self._clock, passes_held=True).answer(wave.hot)
+                rest = [numbered for numbered in wave.hot if numbered[0] not in replies]
+                HotPath(connection, self._clock, passes_held=True).answer(rest, replies)
         except psycopg.Error:
             if connection.closed:
                 raise
-            return {}
+        return replies
 
     def _answer(self, call: service.Call | StatekeepError) -> Plain:
         if isinstance(call, StatekeepError):
