@@ -189,6 +189,7 @@ def _made_backends(workers: config.Workers, environ: Mapping[str, str]) -> Backe
     variables = sorted(item for item in environ.items() if item[0].startswith("STATEKEEP"))
     settings = (workers.state_backend, workers.read_backends, *variables, _changed_at(config_file(environ)))
     if settings not in _backends_by_settings:
+        _backends_by_settings.clear()  # a task that is open holds its own
         _backends_by_settings[settings] = made_backends(workers, environ)
     return _backends_by_settings[settings]
 
