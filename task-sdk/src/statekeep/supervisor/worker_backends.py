@@ -40,7 +40,8 @@ def dispose_of_job(
 ) -> None:
     """Delete what values of the task, and of the outlets that it was started with, have left behind.
 
-    For a few seconds at most; the sweep does the rest. Never raises.
+    For a few seconds at most, and some more where a server does not answer; the sweep does the rest. Never
+    raises.
     """
     from ..accessors.origins import canonical
     from ..sweeping.own import dispose_own
