@@ -160,10 +160,11 @@ def test_several_objects_are_fetched_at_once_and_not_too_many() -> None:
 
 def test_on_a_loop_several_objects_are_fetched_at_once_too() -> None:
     class Async(Counting):
+        all_on_the_loop = asyncio.Barrier(MOST_AT_ONCE)  # which nobody passes alone
+
         async def adeserialize_task_state_from_ref(self, stored: str, **told: Any) -> str:
             self.count(1)
-            for _ in range(100):
-                await asyncio.sleep(0)
+            await asyncio.wait_for(self.all_on_the_loop.wait(), 30)
             self.count(-1)
             return super().fetch(stored)
 
