@@ -7,7 +7,7 @@ import enum
 import socket
 import struct
 import time
-from threading import Lock, Thread
+from threading import Condition, Thread
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _READ_BYTES = 65_536
+_GATHERING_SECONDS = 60.0  # for requests that never come
 _SLOW_SECONDS = 0.01  # the fault itself, not a wait for anything
 _METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
 _BUSY = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -42,11 +43,11 @@ class FaultyProxy:
 
     def __init__(self, target_port: int, fault_of: Callable[[int, bytes], Fault | None]) -> None:
         self.requests = 0
-        self.most_at_once = 0
         self._at_once = 0
+        self._held_until = 0
         self._target_port = target_port
         self._fault_of = fault_of
-        self._lock = Lock()
+        self._lock = Condition()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((HOST, 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
@@ -57,6 +58,10 @@ class FaultyProxy:
 
     def __exit__(self, *_: object) -> None:
         self.go_away()
+
+    def hold_answers_until(self, in_flight: int) -> None:
+        """Pass no answer back until so many requests have been in flight at once; past a minute, cut them."""
+        self._held_until = in_flight
 
     def go_away(self) -> None:
         """Close everything: from now on, connections are refused."""
@@ -97,17 +102,26 @@ class FaultyProxy:
             while data := connection.target.recv(_READ_BYTES):
                 if not connection.answered:
                     connection.answered = True
-                    with self._lock:
-                        self._at_once -= 1
+                    if not self._has_gathered():
+                        break
                 if not connection.pass_back(data):
                     break
         connection.hang_up()
+
+    def _has_gathered(self) -> bool:
+        with self._lock:
+            gathered = self._lock.wait_for(lambda: self._held_until <= self._at_once, _GATHERING_SECONDS)
+            if gathered:
+                self._held_until = 0
+                self._lock.notify_all()
+            self._at_once -= 1
+        return gathered
 
     def _next_fault(self, head: bytes) -> Fault | None:
         with self._lock:
             number, self.requests = self.requests, self.requests + 1
             self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self._lock.notify_all()
         return self._fault_of(number, head)
 
 
