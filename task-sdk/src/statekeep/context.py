@@ -98,11 +98,7 @@ class Context:
         from .backends.configured import Backends
 
         if backends is None:
-            backends = Backends(
-                state_backend=described.state_backend,
-                read_backends=described.read_backends,
-                store_id=described.store_id,
-            )
+            backends = Backends.of_context(described)
 
         def origin_of(target: messages.Target) -> messages.TaskAddress | messages.AssetAddress:
             return self._origins[target] if isinstance(target, int) else described.task

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from backends.plain_backend import FolderBackend
-from statekeep import config
-from statekeep.backends.loading import BackendHolder, BackendSetting, load_backend, load_backends
+from statekeep import BaseStateBackend, config
+from statekeep.backends.loading import BackendHolder, BackendSetting, load_backends
 from statekeep.backends.testing import MemoryStateBackend, second_copy
 from statekeep.config import SettingsError
 
@@ -47,9 +47,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
             del sys.modules[name]
 
 
+def loaded(class_path: str) -> BaseStateBackend:
+    return load_backends(class_path, option=OPTION, source=SOURCE)[0]
+
+
 def refusal(class_path: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        load_backend(class_path, option=OPTION, source=SOURCE)
+        loaded(class_path)
     heading, line = str(caught.value).split("\n")
     assert heading == "1 setting is wrong:"
     assert line.startswith(f"  {OPTION} ({SOURCE}): {class_path}: "), line
@@ -60,7 +64,7 @@ def test_a_class_path_becomes_a_backend_of_that_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOLDER_BACKEND", str(tmp_path))
-    made = load_backend("backends.plain_backend.FolderBackend", option=OPTION, source=SOURCE)
+    made = loaded("backends.plain_backend.FolderBackend")
     assert type(made) is FolderBackend
     assert made.backend_id == f"folder:{tmp_path}"
 
@@ -68,7 +72,7 @@ def test_a_class_path_becomes_a_backend_of_that_class(
 def test_a_backend_of_another_vendored_copy_is_a_backend(write: Write) -> None:
     copy = second_copy().__name__
     name = write(f"from {copy}.testing import MemoryStateBackend\nclass Foreign(MemoryStateBackend): pass\n")
-    made = load_backend(f"{name}.Foreign", option=OPTION, source=SOURCE)
+    made = loaded(f"{name}.Foreign")
     assert not isinstance(made, MemoryStateBackend)
 
 
@@ -140,7 +144,7 @@ def test_a_backend_that_needs_arguments_is_told_to_be_derived_from(write: Write)
         "cannot be made without arguments: it needs url, key; "
         "derive a class from it whose __init__ takes none and gives them"
     )
-    assert load_backend(f"{name}.Given", option=OPTION, source=SOURCE)
+    assert loaded(f"{name}.Given")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_a_constructor_that_refuses_its_own_options_is_quoted_in_full(write: Wri
         "    def __init__(self): raise settings_error([('[mine] url', 'here', 'is wrong')])\n"
     )
     with pytest.raises(SettingsError, match=r"\[mine\] url \(here\): is wrong"):
-        load_backend(f"{name}.Own", option=OPTION, source=SOURCE)
+        loaded(f"{name}.Own")
 
 
 def test_a_constructor_that_makes_something_else_is_refused(write: Write) -> None:
@@ -179,7 +183,7 @@ def test_a_constructor_that_makes_something_else_is_refused(write: Write) -> Non
 def test_an_interrupt_while_loading_is_no_fault_of_the_setting(write: Write) -> None:
     name = write("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
-        load_backend(f"{name}.B", option=OPTION, source=SOURCE)
+        loaded(f"{name}.B")
 
 
 def test_the_settings_give_the_option_and_its_source() -> None:

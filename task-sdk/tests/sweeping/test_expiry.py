@@ -5,7 +5,7 @@ from __future__ import annotations
 from statekeep._shared.state import messages as m
 from statekeep._shared.state.testing.memory import MemoryStateBackend
 from statekeep.sweeping.expiry import clean_up, expire
-from statekeep.sweeping.report import Expired
+from statekeep.sweeping.report import CleanedUp, Disposed, Expired, Report
 from sweeping.place import Place
 
 _MANY = 2_500  # more than one batch
@@ -64,3 +64,13 @@ def test_every_backend_cleans_up_and_one_that_fails_keeps_no_other_from_it() -> 
     [failure] = cleaned_up.failures
     assert failure.problem == "RuntimeError: no such bucket"
     assert broken.backend_id in failure.what
+
+
+def test_a_clean_up_that_is_stopped_between_two_backends_is_not_complete() -> None:
+    first, second = Tidy(), Tidy()
+    cleaned_up = clean_up([first, second], is_enough=lambda: bool(first.cleaned))
+    assert (first.cleaned, second.cleaned) == (1, 0)
+    assert cleaned_up.backend_ids == (first.backend_id,)
+    report = Report(False, Expired(), Disposed(), cleaned_up, None, 0)
+    assert not report.is_complete
+    assert report._replace(cleaned_up=CleanedUp()).is_complete

@@ -9,6 +9,7 @@ from .loading import BackendHolder, BackendSetting
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .._shared.state import messages as m
     from .._shared.state.backend import BaseStateBackend
     from ..config import Workers
 
@@ -53,6 +54,15 @@ class Backends:
             environ=environ,
         )
 
+    @classmethod
+    def of_context(cls, context: m.Context) -> Backends:
+        """Return those that a try's supervisor named, for the store that it asks."""
+        return cls(
+            state_backend=context.state_backend,
+            read_backends=context.read_backends,
+            store_id=context.store_id,
+        )
+
     def belong_to(self, store_id: str) -> None:
         """Let them make references of this store."""
         for holder in self._holders:
@@ -72,10 +82,6 @@ class Backends:
     def all(self) -> tuple[BaseStateBackend, ...]:
         """Return all of them, made, the one that takes values first."""
         return tuple(self._made())
-
-    def ids(self) -> tuple[str, ...]:
-        """Return the ids whose references can be read here, for messages."""
-        return tuple(backend_id for backend in self._made() for backend_id in ids_of(backend))
 
     def __bool__(self) -> bool:
         """Whether anything is configured."""

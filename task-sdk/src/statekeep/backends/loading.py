@@ -94,24 +94,16 @@ def _belong_to(backends: tuple[BaseStateBackend, ...], store_id: str) -> None:
             backend.store_id = store_id  # type: ignore[attr-defined]  # it has one
 
 
-def load_backend(
-    class_path: str, *, option: str, source: str, environ: Mapping[str, str] | None = None
-) -> BaseStateBackend:
-    """Import the class, check that it is a complete backend, and make one.
-
-    The class may derive from any vendored copy of ``BaseStateBackend``. One that has a class method
-    ``from_configuration(environ)`` is made by it, any other without arguments. Raises ``SettingsError``,
-    which says what to mend, and never anything else that the class or its module raises.
-    """
-    return load_backends(class_path, option=option, source=source, environ=environ)[0]
-
-
 def load_backends(
     class_path: str, *, option: str, source: str, environ: Mapping[str, str] | None = None
 ) -> tuple[BaseStateBackend, ...]:
-    """As :func:`load_backend`, with further ones behind it that the class's own options name for reading.
+    """Import the class, check that it is a complete backend, and make one.
 
-    Those are what a class method ``all_from_configuration(environ)`` returns, which built-in classes have.
+    The class may derive from any vendored copy of ``BaseStateBackend``. One that has a class method
+    ``from_configuration(environ)`` is made by it, any other without arguments. Behind it stand further ones
+    that its own options name for reading: what a class method ``all_from_configuration(environ)`` returns,
+    which built-in classes have. Raises ``SettingsError``, which says what to mend, and never anything else
+    that the class or its module raises.
     """
     setting = BackendSetting(class_path, option, source)
     cls = _backend_class(setting)

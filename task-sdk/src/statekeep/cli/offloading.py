@@ -63,15 +63,12 @@ def with_values_of_task(client: ChannelClient, context: m.Context) -> Fetching |
         return None
     from ..backends.configured import Backends
 
-    backends = Backends(
-        state_backend=context.state_backend, read_backends=context.read_backends, store_id=context.store_id
-    )
     addresses = {grant.asset_id: m.AssetAddress(grant.name, grant.uri) for grant in context.grants}
 
     def origin_of(target: m.Target) -> m.TaskAddress | m.AssetAddress:
         return addresses[target] if isinstance(target, int) else context.task
 
-    return Fetching(client, _Place(backends, origin_of, context.max_value_bytes))
+    return Fetching(client, _Place(Backends.of_context(context), origin_of, context.max_value_bytes))
 
 
 def with_values_of_operator(call: Callable[[Any, str | None], Any], workers: Workers) -> Fetching | None:

@@ -95,7 +95,7 @@ def _swept(ask: Ask, asked: _Asked) -> Report:
     expired = expire(ask, **options)
     disposed = dispose(ask, backends, **options)
     # A backend's own clean-up knows no dry run.
-    cleaned_up = CleanedUp() if asked.dry_run or asked.is_enough() else clean_up(backends)
+    cleaned_up = CleanedUp() if asked.dry_run else clean_up(backends, is_enough=asked.is_enough)
     orphans = None
     if asked.with_orphans:
         orphans = sweep_orphans(

@@ -36,11 +36,18 @@ def expire(
     return expired
 
 
-def clean_up(backends: Iterable[BaseStateBackend]) -> CleanedUp:
-    """Call each backend's ``cleanup``; what one raises is reported, and keeps no other from its own."""
+def clean_up(
+    backends: Iterable[BaseStateBackend], *, is_enough: Callable[[], bool] = lambda: False
+) -> CleanedUp:
+    """Call each backend's ``cleanup``; what one raises is reported, and keeps no other from its own.
+
+    ``is_enough`` is asked before each.
+    """
     done: list[str] = []
     failures: list[Failure] = []
     for backend in backends:
+        if is_enough():
+            return CleanedUp(tuple(done), tuple(failures), is_complete=False)
         try:
             backend.cleanup()
         # A backend is somebody else's code.

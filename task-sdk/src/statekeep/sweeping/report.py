@@ -46,10 +46,11 @@ class Disposed(NamedTuple):
 
 
 class CleanedUp(NamedTuple):
-    """The backends whose own clean-up ran, by id."""
+    """The backends whose own clean-up ran, by id. ``is_complete``: it was not stopped before the last."""
 
     backend_ids: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
+    is_complete: bool = True
 
 
 class Orphans(NamedTuple):
@@ -115,8 +116,8 @@ class Report(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Whether no part of it was stopped before its end."""
-        are_orphans_complete = self.orphans is None or self.orphans.is_complete
-        return self.expired.is_complete and self.disposed.is_complete and are_orphans_complete
+        parts = (self.expired, self.disposed, self.cleaned_up, self.orphans)
+        return all(part is None or part.is_complete for part in parts)
 
 
 def problem_of(error: Exception) -> str:
