@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None)
 if settings.get_current_profile_name() == "default":
     settings.load_profile("patient")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgresql-bin",
+        metavar="DIR",
+        help="where `initdb` and `postgres` are, of the PostgreSQL that the tests run (default: the installed one)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if programs := config.getoption("postgresql_bin"):
+        from tests.postgresql.binaries import CHOSEN
+
+        os.environ[CHOSEN] = os.path.abspath(programs)  # noqa: PTH100 -- also those of a run in another folder
 
 
 @pytest.fixture(scope="session")

