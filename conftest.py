@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgresql-bin",
         metavar="DIR",
-        help="where `initdb` and `postgres` are, of the PostgreSQL that the tests run (default: the installed one)",
+        help="the programs of the PostgreSQL that the tests run (default: those of the installed package)",
     )
 
 
