@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._shared.settings import Integer, Option, Seconds, Section, String
+from ._shared.settings import Boolean, Choice, Integer, Option, Seconds, Section, String
 
 A_DAY_SECONDS = 86_400
 
@@ -22,6 +22,14 @@ class Server(Section, section="server"):
         default=7411,
         example=443,
         description="The port that the server listens on; 0 takes any that is free and says which.",
+        added="0.1.0",
+    )
+    workers = Option(
+        Integer(minimum=1, maximum=64),
+        default=1,
+        example=4,
+        description="How many processes serve at the address, on PostgreSQL; about as many as there are "
+        "processors. A SQLite file takes one.",
         added="0.1.0",
     )
     tls_certificate = Option(
@@ -83,5 +91,43 @@ class Server(Section, section="server"):
         example=600.0,
         description="How long after one sweep the next one begins, by whichever of the servers of one store "
         "comes first. With 0, this server does not sweep.",
+        added="0.1.0",
+    )
+    log_format = Option(
+        Choice("text", "json"),
+        default="text",
+        example="json",
+        description="The form of the server's log on stderr: lines for people, or one JSON object per line.",
+        added="0.1.0",
+    )
+    log_level = Option(
+        Choice("debug", "info", "warning", "error"),
+        default="info",
+        example="warning",
+        description="The least that a line of the log must be about.",
+        added="0.1.0",
+    )
+    access_log = Option(
+        Boolean(),
+        default=False,
+        example=True,
+        description="Whether each request gets a line of the log, at the level info. Those that met a fault "
+        "always get one.",
+        added="0.1.0",
+    )
+    metrics = Option(
+        Boolean(),
+        default=False,
+        example=True,
+        description="Whether the server counts what it does, for Prometheus to read at `/metrics` with an "
+        "operator's credential. Needs `statekeep-core[metrics]`.",
+        added="0.1.0",
+    )
+    metrics_address = Option(
+        String(),
+        default="",
+        example="127.0.0.1:9411",
+        description="An address of its own, host and port, where whoever reaches it reads the metrics, and "
+        "nothing else, over plain HTTP. It turns them on, too.",
         added="0.1.0",
     )

@@ -36,6 +36,7 @@ class Endpoint(NamedTuple):
     """One kind of request at one path. ``renews``: a token that has expired is good enough."""
 
     path: str
+    operation: str
     request: type[Any]
     is_for_people: bool
     renews: bool = False
@@ -64,10 +65,9 @@ class Endpoint(NamedTuple):
 
 def _endpoints(prefix: str, kinds: tuple[type[Any], ...]) -> dict[str, Endpoint]:
     made = [
-        Endpoint(
-            prefix + operation_of(kind.__name__), kind, prefix == OPERATORS, kind in (m.Heartbeat, m.Finish)
-        )
+        Endpoint(prefix + name, name, kind, prefix == OPERATORS, kind in (m.Heartbeat, m.Finish))
         for kind in kinds
+        for name in (operation_of(kind.__name__),)
     ]
     return {endpoint.path: endpoint for endpoint in made}
 

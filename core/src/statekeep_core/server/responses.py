@@ -12,6 +12,8 @@ from statekeep_core._shared.state.errors import (
     error_from,
 )
 
+from .observing import OK
+
 if TYPE_CHECKING:
     from statekeep_core._shared.state.wire import Plain
 
@@ -28,6 +30,7 @@ class Response(NamedTuple):
     body: bytes
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    code: str = OK
 
 
 def of_document(document: object, status: int = 200) -> Response:
@@ -35,8 +38,8 @@ def of_document(document: object, status: int = 200) -> Response:
     return Response(status, json.dumps(document, separators=(",", ":")).encode("ascii"))
 
 
-def of_error(error: StatekeepError, status: int | None = None) -> Response:
-    """Return the problem document of an error, with its code and facts."""
+def of_error(error: StatekeepError, status: int | None = None, *, request_id: str = "") -> Response:
+    """Return the problem document of an error, with its code and facts, and the id to look for in the log."""
     status = status or error.http_status
     document = {
         "type": f"urn:statekeep:error:{error.code}",
@@ -45,15 +48,16 @@ def of_error(error: StatekeepError, status: int | None = None) -> Response:
         "detail": str(error),
         "code": error.code,
         "facts": error.facts,
+        "request_id": request_id,
     }
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if error.code == UnavailableError.code:
         headers = ((b"retry-after", _RETRY_AFTER_SECONDS),)
     if error.code == UnauthenticatedError.code:
         headers = ((b"www-authenticate", b"Bearer"),)
-    return Response(status, json.dumps(document).encode("ascii"), PROBLEM, headers)
+    return Response(status, json.dumps(document).encode("ascii"), PROBLEM, headers, error.code)
 
 
-def of_refusal(refusal: Plain) -> Response:
+def of_refusal(refusal: Plain, request_id: str = "") -> Response:
     """Return the problem document of a plain refusal."""
-    return of_error(error_from(refusal["code"], refusal["facts"]))
+    return of_error(error_from(refusal["code"], refusal["facts"]), request_id=request_id)
