@@ -36,10 +36,17 @@ def tenure_of(tx: Transaction, policy: Policy, instance: InstanceRecord) -> Tenu
     From its success, by the default retention; else from its last try, by the time after which it counts
     as abandoned. While a try runs under a live lease, for as long as that takes.
     """
+    current = None
+    if instance.succeeded_at is None:
+        current = tries.find(tx, instance.instance_id, instance.current_try_number)
+    is_running = current is not None and current.status == "running" and current.lease_left_us(tx.now) > 0
+    return _tenure_while(policy, instance, is_running=is_running)
+
+
+def _tenure_while(policy: Policy, instance: InstanceRecord, *, is_running: bool) -> Tenure:
     if instance.succeeded_at is not None:
         return _tenure(instance, instance.succeeded_at, policy.default_retention_us)
-    current = tries.find(tx, instance.instance_id, instance.current_try_number)
-    if current is not None and current.status == "running" and current.lease_left_us(tx.now):
+    if is_running:
         return Tenure(instance.instance_id, instance.task)
     return _tenure(instance, instance.last_active_at, policy.abandoned_us)
 
@@ -135,34 +142,42 @@ def _own_retention(errand: _Errand, expires_at: int, instance_id: int, key: str)
     tx = errand.work.tx
     rows = leftovers.expired_task_entries(tx, (expires_at, instance_id, key), errand.room)
     if not errand.dry_run:
-        by_instance: dict[int, list[str]] = {}
-        for row in rows:
-            by_instance.setdefault(row[1], []).append(row[2])
-        for of_instance, keys in by_instance.items():
-            leftovers.drop_task_entries(tx, of_instance, keys)
+        leftovers.drop_expired_task_entries(tx, rows)
     return _Leg(len(rows), len(rows), rows[-1] if len(rows) == errand.room else None)
 
 
 def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Leg:
-    """Go through one instance, if its time is over."""
+    """Go through the instances, into those whose time is over."""
+    tx, policy = errand.work
+    found = leftovers.holders(tx, instance_id, errand.room)
+    looked_at = removed = 0
+    for holder in found:
+        if looked_at == errand.room:
+            return _Leg(looked_at, removed, (holder.instance.instance_id, ""))
+        tenure = _tenure_while(policy, holder.instance, is_running=holder.is_running)
+        begins_after = after_key if tenure.instance_id == instance_id else ""
+        leg = _instance(errand._replace(room=errand.room - looked_at), tenure, begins_after)
+        looked_at, removed = looked_at + leg.looked_at, removed + leg.removed
+        if leg.go_on_at is not None:
+            return _Leg(looked_at, removed, leg.go_on_at)
+    if len(found) < errand.room:
+        return _Leg(looked_at, removed, None)
+    return _Leg(looked_at, removed, (found[-1].instance.instance_id + 1, ""))
+
+
+def _instance(errand: _Errand, tenure: Tenure, after_key: str) -> _Leg:
+    """Go through the entries of one instance, if its time is over."""
     tx = errand.work.tx
-    instance = leftovers.first_with_entries(tx, instance_id)
-    if instance is None:
-        return _THROUGH
-    if instance.instance_id != instance_id:
-        instance_id, after_key = instance.instance_id, ""
+    gone_until = tenure.gone_until(tx.now.wall_us)
     # Somebody starts a try of it, or ends one, so that it is in use: the next sweep looks at it again.
-    if not tx.locks.seize_instance(instance_id):
-        return _Leg(1, 0, (instance_id + 1, ""))
-    gone_until = tenure_of(tx, errand.work.policy, instance).gone_until(tx.now.wall_us)
-    if gone_until < 0:
-        return _Leg(1, 0, (instance_id + 1, ""))
-    rows = leftovers.entries_by_default(tx, instance_id, gone_until, after_key, errand.room)
+    if gone_until < 0 or not tx.locks.seize_instance(tenure.instance_id):
+        return _Leg(1, 0, None)
+    rows = leftovers.entries_by_default(tx, tenure.instance_id, gone_until, after_key, errand.room)
     gone = [key for key, is_gone in rows if is_gone]
     if gone and not errand.dry_run:
-        leftovers.drop_task_entries(tx, instance_id, gone)
-    is_rest = len(rows) == errand.room
-    return _Leg(len(rows) or 1, len(gone), (instance_id, rows[-1][0]) if is_rest else (instance_id + 1, ""))
+        leftovers.drop_task_entries(tx, tenure.instance_id, gone)
+    go_on_at = (tenure.instance_id, rows[-1][0]) if len(rows) == errand.room else None
+    return _Leg(len(rows) or 1, len(gone), go_on_at)
 
 
 def _asset_retention(errand: _Errand, expires_at: int, asset_id: int, key: str) -> _Leg:

@@ -24,15 +24,38 @@ def add_instance(tx: Transaction, number: int, entries: int) -> int:
 def test_instances_are_found_by_their_entries(tx: Transaction) -> None:
     counts = (3, 0, 1, 0, 50, 2)
     ids = [add_instance(tx, number, entries) for number, entries in enumerate(counts)]
-    found = []
-    instance = leftovers.first_with_entries(tx, -1)
-    while instance is not None:
-        found.append(instance)
-        instance = leftovers.first_with_entries(tx, instance.instance_id + 1)
-    holders = [instance_id for instance_id, entries in zip(ids, counts, strict=True) if entries]
-    assert [instance.instance_id for instance in found] == holders
-    assert found[0].task == TaskAddress("d", "r", "t", 0)
-    assert leftovers.first_with_entries(tx, holders[0]) == found[0]
+    with_entries = [instance_id for instance_id, entries in zip(ids, counts, strict=True) if entries]
+    found = leftovers.holders(tx, -1, 100)
+    assert [holder.instance.instance_id for holder in found] == with_entries
+    assert found[0].instance.task == TaskAddress("d", "r", "t", 0)
+    assert leftovers.holders(tx, -1, 2) == found[:2]
+    assert leftovers.holders(tx, with_entries[1], 2) == found[1:3]
+    assert leftovers.holders(tx, with_entries[-1] + 1, 2) == []
+
+
+def test_an_instance_is_in_use_while_its_current_try_has_a_lease(tx: Transaction) -> None:
+    instance_id = add_instance(tx, 1, 1)
+    seen = []
+    for try_number, lease_us, status in ((1, 10, ""), (2, 0, ""), (3, 10, "failed")):
+        tries.begin(tx, instance_id, try_number, "host:1", lease_us)
+        if status:
+            tries.end(tx, instance_id, try_number, status=status)
+        seen += [holder.is_running for holder in leftovers.holders(tx, -1, 1)]
+    assert seen == [True, False, False]
+
+
+def test_expired_entries_of_many_instances_go_together(tx: Transaction) -> None:
+    key = 'k"\u00e9\U0001f600\\'
+    ids = [add_instance(tx, number, 1) for number in range(3)]
+    for instance_id in ids[:2]:
+        task_entries.put(tx, instance_id, key, b"1", Expiry(NOW_US - instance_id), STAMP)
+    found = leftovers.expired_task_entries(tx, (-1, -1, ""), 10)
+    assert found == [(NOW_US - ids[1], ids[1], key), (NOW_US - ids[0], ids[0], key)]
+    leftovers.drop_expired_task_entries(tx, found)
+    leftovers.drop_expired_task_entries(tx, [])
+    assert tx.rows("SELECT instance_id, key FROM task_entries ORDER BY instance_id") == [
+        (instance_id, "0") for instance_id in ids
+    ]
 
 
 def test_entries_by_default_are_walked_once_those_that_stay_included(tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.messages import TaskAddress
 
@@ -31,6 +31,16 @@ def expired_task_entries(tx: Transaction, after: tuple[int, int, str], limit: in
     )
 
 
+def drop_expired_task_entries(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Remove the entries that :func:`expired_task_entries` returned, whosever they are, in one statement."""
+    if rows:
+        tx.run(
+            "DELETE FROM task_entries WHERE (instance_id, key) IN"
+            f" (SELECT CAST(listed.one AS bigint), listed.two FROM {tx.text_pairs})",
+            tx.listed_pairs([(str(instance_id), key) for _, instance_id, key in rows]),
+        )
+
+
 def drop_task_entries(tx: Transaction, instance_id: int, keys: Sequence[str]) -> None:
     """Remove these entries of an instance."""
     tx.run(
@@ -39,19 +49,36 @@ def drop_task_entries(tx: Transaction, instance_id: int, keys: Sequence[str]) ->
     )
 
 
-def first_with_entries(tx: Transaction, from_id: int) -> InstanceRecord | None:
-    """Return the instance with the smallest id, no smaller than this, that holds entries; or None.
+class Holder(NamedTuple):
+    """An instance that holds entries, and whether a try of it runs under a live lease."""
+
+    instance: InstanceRecord
+    is_running: bool
+
+
+_HOLDERS = (
+    "WITH RECURSIVE held (instance_id, n) AS ("
+    " SELECT (SELECT min(instance_id) FROM task_entries WHERE instance_id >= ?), 1 UNION ALL"
+    " SELECT (SELECT min(e.instance_id) FROM task_entries e WHERE e.instance_id > held.instance_id), n + 1"
+    " FROM held WHERE held.instance_id IS NOT NULL AND n < ?)"
+    " SELECT i.instance_id, i.ti_id, i.dag_id, i.run_id, i.task_id, i.map_index, i.current_try,"
+    " i.last_active_at, i.succeeded_at, t.status = 'running' AND t.lease_boot_id = ? AND t.lease_until > ?"
+    " FROM held JOIN task_instances i ON i.instance_id = held.instance_id"
+    " LEFT JOIN tries t ON t.instance_id = i.instance_id AND t.try_number = i.current_try ORDER BY n"
+)
+
+
+def holders(tx: Transaction, from_id: int, limit: int) -> list[Holder]:
+    """Return up to ``limit`` instances that hold entries, by their ids, from this one on.
 
     Steps from one instance to the next through the key of the table, so neither the many entries of one
     nor the many instances that hold none cost anything.
     """
-    row = tx.row(
-        "SELECT instance_id, ti_id, dag_id, run_id, task_id, map_index, current_try, last_active_at,"
-        " succeeded_at FROM task_instances"
-        " WHERE instance_id = (SELECT min(instance_id) FROM task_entries WHERE instance_id >= ?)",
-        (from_id,),
-    )
-    return None if row is None else InstanceRecord(row[0], row[1], TaskAddress(*row[2:6]), *row[6:9])
+    rows = tx.rows(_HOLDERS, (from_id, limit, tx.now.boot_id, tx.now.boot_us))
+    return [
+        Holder(InstanceRecord(row[0], row[1], TaskAddress(*row[2:6]), *row[6:9]), bool(row[9]))
+        for row in rows
+    ]
 
 
 def entries_by_default(
@@ -141,5 +168,9 @@ def recorded_requests(tx: Transaction, until: int, after: Sequence[int | str], l
 
 def drop_requests(tx: Transaction, names: Sequence[Row]) -> None:
     """Forget these requests, by principal and request id."""
-    for principal, request_id in names:
-        tx.run("DELETE FROM request_log WHERE principal = ? AND request_id = ?", (principal, request_id))
+    if names:
+        tx.run(
+            "DELETE FROM request_log WHERE (principal, request_id) IN"
+            f" (SELECT listed.one, listed.two FROM {tx.text_pairs})",
+            tx.listed_pairs([(principal, request_id) for principal, request_id in names]),
+        )

@@ -23,6 +23,7 @@ class SqliteTransaction(Transaction):
 
     locks = NO_LOCKS
     texts = integers = "json_each(?) AS listed"
+    text_pairs = "(SELECT value ->> 0 AS one, value ->> 1 AS two FROM json_each(?)) AS listed"
 
     def __init__(self, connection: apsw.Connection, now: Instant) -> None:
         self._connection = connection
@@ -62,6 +63,9 @@ class SqliteTransaction(Transaction):
 
     def listed(self, values: Sequence[Any]) -> str:
         return json.dumps(values)
+
+    def listed_pairs(self, pairs: Sequence[tuple[str, str]]) -> tuple[str]:
+        return (json.dumps(pairs),)
 
     def by_index(self, index: str) -> str:
         return f" INDEXED BY {index}"

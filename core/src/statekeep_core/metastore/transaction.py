@@ -33,6 +33,8 @@ class Transaction(ABC):
     # A list that is one parameter, as a table ``listed`` with a column ``value``.
     texts: ClassVar[str]
     integers: ClassVar[str]
+    # Pairs of texts, as a table ``listed`` with columns ``one`` and ``two``; :meth:`listed_pairs` binds them.
+    text_pairs: ClassVar[str]
     # Whether other transactions may write while this one does.
     is_shared: ClassVar[bool] = False
     # At the end of a query on one table: its rows are this transaction's until it ends, those that another
@@ -66,6 +68,10 @@ class Transaction(ABC):
     @abstractmethod
     def listed(self, values: Sequence[str] | Sequence[int]) -> Value:
         """Return the parameter of :attr:`texts` or :attr:`integers`."""
+
+    @abstractmethod
+    def listed_pairs(self, pairs: Sequence[tuple[str, str]]) -> tuple[Value, ...]:
+        """Return the parameters of :attr:`text_pairs`."""
 
     @abstractmethod
     def by_index(self, index: str) -> str:

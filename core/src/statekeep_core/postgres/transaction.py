@@ -39,6 +39,7 @@ class PostgresTransaction(Transaction):
 
     texts = "unnest(?::text[]) AS listed(value)"
     integers = "unnest(?::bigint[]) AS listed(value)"
+    text_pairs = "unnest(?::text[], ?::text[]) AS listed(one, two)"
     is_shared = True
 
     def __init__(
@@ -90,6 +91,9 @@ class PostgresTransaction(Transaction):
 
     def listed(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
+
+    def listed_pairs(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+        return [one for one, _ in pairs], [two for _, two in pairs]
 
     def by_index(self, index: str) -> str:
         del index  # the planner has statistics, and no such words
