@@ -19,7 +19,7 @@ PACKAGES = (
             ("copies", "errors", "identity"),
             ("scope", "message"),
             ("messages",),
-            ("rules", "values", "retention", "wire", "json_form", "routes"),
+            ("rules", "values", "retention", "wire", "json_form", "routes", "sendings"),
             ("arithmetic", "backend"),
             (TOP,),
             ("testing",),

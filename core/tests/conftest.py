@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import wire
+from statekeep_core._shared.state.sendings import Sending
 from statekeep_core.embedded import open_store
 from statekeep_core.metastore.clock import Instant
 from statekeep_core.policy import Policy
@@ -59,6 +60,12 @@ class Client:
             for who, asked, *request_id in calls
         ]
         return [wire.from_plain(reply) for reply in self.store.handle_group(plain)]
+
+    def send(self, claims: m.TryClaims, request: Any, sending: Sending, request_id: str = "") -> Any:
+        """Ask under the number of a sending, as a try does over HTTP."""
+        call = (wire.to_plain(claims), request_id, wire.to_plain(request), sending)
+        [reply] = self.store.handle_group([call])
+        return wire.raise_if_refused(wire.from_plain(reply))
 
     def start(self, task: m.TaskAddress = TASK, **options: Any) -> m.TryClaims:
         started = self.ask(WORKER, m.Start(task, **options))

@@ -24,6 +24,7 @@ from .policy import Policy, Work, configured
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ._shared.state.sendings import Sending
     from ._shared.state.wire import Plain
     from .metastore.clock import Clock
 
@@ -34,7 +35,7 @@ _GROUP_SECONDS = 0.050
 _SWEEP_SECONDS = 1.0
 _WRITING = "BEGIN IMMEDIATE"
 
-Call = tuple["Plain", str, "Plain"]
+Call = tuple["Plain", str, "Plain"] | tuple["Plain", str, "Plain", "Sending | None"]
 
 
 def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = None) -> EmbeddedStore:

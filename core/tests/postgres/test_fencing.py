@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core._shared.state.sendings import Sending
 from statekeep_core.postgres.store import PostgresStore
 
 from core.tests.conftest import TASK, WORKER, Client
@@ -48,6 +49,24 @@ def test_a_write_that_waited_for_a_start_is_superseded(live: Client, stage: Stag
     with pytest.raises(errors.SupersededError):
         writing.result()
     assert live.ask(m.TryClaims(started.instance_id, started.try_number), m.Get("k")).value == b"1"
+
+
+@pytest.mark.parametrize("late", [m.Set("k", b"late"), m.Delete("k")])
+def test_a_write_that_waited_while_its_try_gave_it_up_changes_nothing(
+    live: Client, stage: Stage, late: Any
+) -> None:
+    """It began before the floor was raised and goes by the row that it has locked, not by the one it saw."""
+    claims = live.start()
+    live.ask(claims, m.Set("k", b"0"))
+    with stage.holding("SELECT FROM tries FOR UPDATE"):
+        repeating = stage.begin(live.send, claims, m.Set("k", b"1"), Sending(8, floor=8))
+        stage.until_waiting(1)
+        overtaken = stage.begin(live.send, claims, late, Sending(7))
+        stage.until_waiting(2)
+    version = repeating.result().version
+    with pytest.raises(errors.OvertakenError):
+        overtaken.result()
+    assert (live.ask(claims, m.Get("k")).value, live.ask(claims, m.Get("k")).version) == (b"1", version)
 
 
 def test_a_write_that_waited_for_the_end_of_its_try_is_refused(live: Client, stage: Stage) -> None:

@@ -53,7 +53,12 @@ def test_every_code_of_the_protocol_has_its_class_and_its_status() -> None:
 
 
 def test_only_what_repeating_can_help_is_retryable() -> None:
-    assert {cls.code for cls in CLASSES if cls.retryable} == {"try_running", "condemned", "unavailable"}
+    assert {cls.code for cls in CLASSES if cls.retryable} == {
+        "try_running",
+        "condemned",
+        "overtaken",
+        "unavailable",
+    }
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.code)

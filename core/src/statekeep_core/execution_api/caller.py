@@ -20,6 +20,7 @@ class TryCaller(NamedTuple):
     try_number: int
     task: TaskAddress
     ti_id: str
+    sending_floor: int = 0
 
     @property
     def writer(self) -> Writer:
@@ -78,7 +79,7 @@ def current_caller(tx: Transaction, claims: Claims) -> Caller:
         )
     if record.status != "running":
         raise TryFinishedError(task=describe(record.task), try_number=claims.try_number, status=record.status)
-    return TryCaller(claims.instance_id, claims.try_number, record.task, record.ti_id)
+    return TryCaller(claims.instance_id, claims.try_number, record.task, record.ti_id, record.sending_floor)
 
 
 def describe(task: TaskAddress) -> str:

@@ -9,12 +9,13 @@ from statekeep_core._shared.state import wire
 from statekeep_core._shared.state.errors import ForbiddenError, InvalidRequestError
 from statekeep_core.metastore import objects, request_log
 
-from . import disposals, lifecycle, operators, state
+from . import disposals, lifecycle, operators, sendings, state
 from .caller import Caller, TryCaller, current_caller, principal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statekeep_core._shared.state.sendings import Sending
     from statekeep_core.policy import Work
 
 _LONGEST_REQUEST_ID = 64
@@ -32,19 +33,23 @@ _OF_AN_OPERATOR: dict[type, Callable[[Work, Any, Any], Any]] = {**operators.HAND
 _OF_A_SWEEPER: dict[type, Callable[[Work, Any], Any]] = {**disposals.HANDLERS}
 
 _READS = (m.Get, m.ListEntries, m.ListHistory, m.ListTries, m.ListAssets, m.FindAsset, m.DescribeStore)
-_UNCONDITIONAL = (m.Set, m.Delete, m.Clear)
+_UNCONDITIONAL = (m.Set, m.Delete)
 
 
 class Call(NamedTuple):
-    """A request as it arrived: the claims of its caller, its id (empty: it is never repeated), itself."""
+    """A request as it arrived: the claims of its caller, its id (empty: it is never repeated), itself.
+
+    ``sending`` is the number of this repetition of it, if its try numbers them.
+    """
 
     claims: m.Claims
     request_id: str
     request: Any
     plain_request: wire.Plain
+    sending: Sending | None = None
 
 
-def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
+def parse(claims: wire.Plain, request_id: str, request: wire.Plain, sending: Sending | None = None) -> Call:
     """Return a call from its plain parts. Raises :class:`InvalidRequestError` for what is malformed."""
     if len(request_id) > _LONGEST_REQUEST_ID or not request_id.isascii():
         raise InvalidRequestError(
@@ -54,7 +59,7 @@ def parse(claims: wire.Plain, request_id: str, request: wire.Plain) -> Call:
         )
     if isinstance(request, dict):  # what else came is told below that it is no request
         state.check_batch_length(request.get("operations"))
-    return Call(wire.from_plain(claims), request_id, wire.from_plain(request), request)
+    return Call(wire.from_plain(claims), request_id, wire.from_plain(request), request, sending)
 
 
 def is_read(call: Call) -> bool:
@@ -68,10 +73,14 @@ def answer(work: Work, call: Call) -> Any:
     A repeated request is answered as it was before the fence is asked: its try may have ended since.
     """
     if not call.request_id or not _must_not_repeat(call.request):
+        if type(call.request) in _STATE and not is_read(call):
+            sendings.raise_floor(work.tx, call.claims, call.sending)
         return _dispatch(work, call)
     principal = principal_of(call.claims)
     digest = request_log.digest_of(call.plain_request)
     work.tx.locks.hold_request(principal, call.request_id)
+    if type(call.request) in _STATE:  # also when it was answered before: its caller takes the floor as raised
+        sendings.raise_floor(work.tx, call.claims, call.sending)
     recorded = request_log.find(work.tx, principal, call.request_id)
     if recorded is None:
         recorded = request_log.Recorded(digest, _dispatch(work, call))
@@ -103,6 +112,8 @@ def _reply(work: Work, call: Call) -> Any:
     if kind in _OF_A_SWEEPER and not isinstance(call.claims, m.TryClaims):
         return _OF_A_SWEEPER[kind](work, call.request)
     caller = current_caller(work.tx, call.claims)
+    if is_blind(call.request):
+        sendings.refuse_overtaken(caller, call.sending)
     if kind in _STATE:
         return _STATE[kind](work, caller, call.request)
     if kind in _OF_A_TRY and isinstance(caller, TryCaller):
@@ -115,16 +126,20 @@ def _reply(work: Work, call: Call) -> Any:
 def _must_not_repeat(request: Any) -> bool:
     """Return whether repeating the request could change more than doing it once.
 
-    A blind write of task state needs no record: it has one writer, which sends its writes in order. One that
-    names an object does: the object may have been replaced and deleted by the time of the repetition.
+    A blind write of task state needs no record: it has one writer, which numbers its sendings.
     """
-    if isinstance(request, (*_READS, m.Heartbeat, *_OF_A_SWEEPER)):
+    return not isinstance(request, (*_READS, m.Heartbeat, *_OF_A_SWEEPER)) and not is_blind(request)
+
+
+def is_blind(request: Any) -> bool:
+    """Return whether a try writes or deletes an entry of its own state whatever stands there.
+
+    Not one that names an object: that may have been replaced and deleted by the time of a repetition.
+    """
+    if not isinstance(request, _UNCONDITIONAL) or request.target is not None:
         return False
-    if getattr(request, "external", None) is not None:
-        return True
-    if isinstance(request, _UNCONDITIONAL) and request.target is None:
-        return getattr(request, "if_version", None) is not None or getattr(request, "if_absent", False)
-    return True
+    is_conditional = request.if_version is not None or getattr(request, "if_absent", False)
+    return not is_conditional and getattr(request, "external", None) is None
 
 
 def _try_of(call: Call, reply: Any) -> tuple[int, int] | None:

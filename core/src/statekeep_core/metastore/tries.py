@@ -36,6 +36,8 @@ class TryRecord(NamedTuple):
     finish_reply: str | None
     lease_boot_id: str
     lease_until: int
+    sending_floor: int
+    holder_digest: bytes | None
 
     def lease_left_us(self, now: Instant) -> int:
         """Return how much of the lease is left, in microseconds; none is when the machine has restarted."""
@@ -96,21 +98,28 @@ def find(tx: Transaction, instance_id: int, try_number: int) -> TryRecord | None
     """Return one try, or None."""
     row = tx.row(
         "SELECT i.dag_id, i.run_id, i.task_id, i.map_index, i.ti_id, i.current_try, t.try_number, t.status,"
-        " t.supervisor, t.finished_at, t.finish_reply, t.lease_boot_id, t.lease_until"
-        " FROM tries t JOIN task_instances i USING (instance_id)"
+        " t.supervisor, t.finished_at, t.finish_reply, t.lease_boot_id, t.lease_until, t.sending_floor,"
+        " t.holder_digest FROM tries t JOIN task_instances i USING (instance_id)"
         " WHERE t.instance_id = ? AND t.try_number = ?",
         (instance_id, try_number),
     )
     return None if row is None else TryRecord(TaskAddress(*row[:4]), *row[4:])
 
 
-def begin(tx: Transaction, instance_id: int, try_number: int, supervisor: str, lease_us: int) -> None:
+def begin(
+    tx: Transaction,
+    instance_id: int,
+    try_number: int,
+    supervisor: str,
+    lease_us: int,
+    holder_digest: bytes | None = None,
+) -> None:
     """Add a running try and make it the current one; the instance no longer counts as succeeded."""
+    until = tx.now.boot_us + lease_us
     tx.run(
-        "INSERT INTO tries"
-        " (instance_id, try_number, status, supervisor, started_at, lease_boot_id, lease_until)"
-        " VALUES (?, ?, 'running', ?, ?, ?, ?)",
-        (instance_id, try_number, supervisor, tx.now.wall_us, tx.now.boot_id, tx.now.boot_us + lease_us),
+        "INSERT INTO tries (instance_id, try_number, status, supervisor, started_at, lease_boot_id,"
+        " lease_until, holder_digest) VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+        (instance_id, try_number, supervisor, tx.now.wall_us, tx.now.boot_id, until, holder_digest),
     )
     tx.run(
         "UPDATE task_instances SET current_try = ?, last_active_at = ?, succeeded_at = NULL"
@@ -124,6 +133,14 @@ def renew_lease(tx: Transaction, instance_id: int, try_number: int, lease_us: in
     tx.run(
         "UPDATE tries SET lease_boot_id = ?, lease_until = ? WHERE instance_id = ? AND try_number = ?",
         (tx.now.boot_id, tx.now.boot_us + lease_us, instance_id, try_number),
+    )
+
+
+def raise_sending_floor(tx: Transaction, instance_id: int, try_number: int, floor: int) -> None:
+    """Take no sending of the try below this number any more; a floor that is higher stays."""
+    tx.run(
+        "UPDATE tries SET sending_floor = ? WHERE instance_id = ? AND try_number = ? AND sending_floor < ?",
+        (floor, instance_id, try_number, floor),
     )
 
 

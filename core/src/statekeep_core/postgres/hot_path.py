@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     Rows = list[Row]
     Replies = dict[int, Any]
 
+# Above every floor.
+_UNNUMBERED = 2**63 - 1
 _NOW = "coalesce({}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 # Locked in the order of its key, whoever asks: no two groups wait for each other. A try that another
-# transaction has just ended is looked at again when the lock is there, and is no row then.
+# transaction has just ended is looked at again when the lock is there, and is no row then; so is the floor of
+# its sendings, which is that of the row as it was locked.
 _LOCK = "FOR NO KEY UPDATE OF t"
 _FENCE = f"""fence AS MATERIALIZED (
-    SELECT t.instance_id, t.try_number, i.ti_id FROM tries t JOIN task_instances i USING (instance_id)
+    SELECT t.instance_id, t.try_number, t.sending_floor, i.ti_id
+    FROM tries t JOIN task_instances i USING (instance_id)
     WHERE (t.instance_id, t.try_number) IN (SELECT instance_id, try_number FROM asked)
         AND t.status = 'running'
     ORDER BY t.instance_id, t.try_number {_LOCK}
@@ -58,8 +62,9 @@ LEFT JOIN external_objects x USING (object_id)
 # The version is drawn, and the time read, for a row that has passed the fence: when its try is locked.
 _SET = f"""
 WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bytea[], %s::smallint[], %s::bigint[])
-        WITH ORDINALITY AS q(instance_id, try_number, key, value, keeps_default, retention_us, n)
+    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[], %s::bytea[], %s::smallint[],
+        %s::bigint[])
+        WITH ORDINALITY AS q(instance_id, try_number, key, sending, value, keeps_default, retention_us, n)
 ), given AS (SELECT %s::bigint AS now_us), {_FENCE}, written AS (
     INSERT INTO task_entries AS e (instance_id, key, value, version, updated_at, keeps_default, expires_at,
         writer_try_number, writer_principal)
@@ -67,6 +72,7 @@ WITH asked AS (
         f.now_us + q.retention_us, f.try_number, 'try:' || f.ti_id || ':' || f.try_number
     FROM (SELECT fence.*, {_NOW.format("given.now_us")} AS now_us FROM fence, given OFFSET 0) f
     JOIN asked q ON q.instance_id = f.instance_id AND q.try_number = f.try_number
+        AND q.sending >= f.sending_floor
     ON CONFLICT (instance_id, key) DO UPDATE SET value = excluded.value, version = excluded.version,
         updated_at = excluded.updated_at, keeps_default = excluded.keeps_default,
         expires_at = excluded.expires_at, writer_try_number = excluded.writer_try_number,
@@ -79,11 +85,12 @@ SELECT q.n, w.version FROM written w JOIN asked q ON q.instance_id = w.instance_
 
 _DELETE = f"""
 WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
-        WITH ORDINALITY AS q(instance_id, try_number, key, n)
+    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[])
+        WITH ORDINALITY AS q(instance_id, try_number, key, sending, n)
 ), {_FENCE}, gone AS (
     DELETE FROM task_entries e USING fence f JOIN asked q USING (instance_id, try_number)
     WHERE e.instance_id = f.instance_id AND e.key = q.key AND e.object_id IS NULL
+        AND q.sending >= f.sending_floor
         AND (e.expires_at IS NULL OR e.expires_at > {_NOW.format("%s::bigint")})
     RETURNING q.n
 )
@@ -138,6 +145,7 @@ class HotPath:
             _SET,
             *_tries(calls),
             [request.key for request in requests],
+            _sendings(calls),
             [request.value for request in requests],
             [int(request.retention is None) for request in requests],
             [expires_at(request.retention, 0) for request in requests],
@@ -146,7 +154,8 @@ class HotPath:
         return [(place, m.Written(version)) for place, version in rows]
 
     def delete(self, calls: list[Call]) -> list[tuple[int, Any]]:
-        rows = self._rows(_DELETE, *_tries(calls), [call.request.key for call in calls], self._wall_us)
+        keys = [call.request.key for call in calls]
+        rows = self._rows(_DELETE, *_tries(calls), keys, _sendings(calls), self._wall_us)
         return [(place, m.Written(removed=1)) for (place,) in rows]
 
     def heartbeat(self, calls: list[Call]) -> list[tuple[int, Any]]:
@@ -184,6 +193,8 @@ def is_hot(call: Call, policy: Policy) -> bool:
         if request.target is not None or getattr(request, "if_version", None) is not None:
             return False
         check_key(request.key)
+        if call.sending is not None and call.sending.floor:
+            return isinstance(request, m.Get)
         if isinstance(request, m.Set):
             if request.if_absent or request.external is not None:
                 return False
@@ -197,6 +208,11 @@ def is_hot(call: Call, policy: Policy) -> bool:
 def _tries(calls: list[Call]) -> tuple[list[int], list[int]]:
     claims: list[Any] = [call.claims for call in calls]
     return [one.instance_id for one in claims], [one.try_number for one in claims]
+
+
+def _sendings(calls: list[Call]) -> list[int]:
+    """Return the number of each call; of a try that does not number its sendings none comes late."""
+    return [_UNNUMBERED if call.sending is None else call.sending.number for call in calls]
 
 
 def _entry(row: Row) -> m.Entry:

@@ -23,12 +23,13 @@ from .waves import waves
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.metastore.clock import Clock
 
     from .waves import Wave
 
-    Call = tuple[Plain, str, Plain]
+    Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
 
 DEFAULT_CONNECTIONS = 8
 # How often a transaction that lost against another is run again.

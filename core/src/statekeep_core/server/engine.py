@@ -14,11 +14,12 @@ from statekeep_core._shared.state.errors import InternalFaultError, StatekeepErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.policy import Policy, Work
 
-    # The claims, the request id and the request, all plain.
-    Call = tuple[Plain, str, Plain]
+    # The claims, the request id and the request, all plain; and the number of this sending of it.
+    Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
 
     class Store(Protocol):
         """What answers groups; used by one thread at a time, unless its engine says that it has more."""
@@ -234,7 +235,9 @@ class PostgresEngine(_ThreadedEngine):
 
 def _is_hot(call: Call) -> bool:
     """Return whether a call is probably one that a statement answers; if not, it only waits elsewhere."""
-    claims, _, request = call
+    claims, _, request, *rest = call
+    if rest and rest[0] is not None and rest[0].floor:
+        return False
     return (
         claims.get("kind") == m.TryClaims.__name__
         and request.get("kind") in _HOT

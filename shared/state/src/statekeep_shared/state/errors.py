@@ -193,6 +193,18 @@ class TryRunningError(StatekeepError):
     )
 
 
+class OvertakenError(StatekeepError):
+    """The try has asked that this sending shall have no effect. Facts: ``number``, ``floor``.
+
+    It changed nothing. Sent again under a number from ``floor`` on, the request is done.
+    """
+
+    code = "overtaken"
+    http_status = 409
+    retryable = True
+    template = "sending {number} came after its try had given up those below {floor}; send it again"
+
+
 class AlreadySucceededError(StatekeepError):
     """The task instance is done. Facts: ``task``, ``try_number``, ``finished_at`` (RFC 3339)."""
 

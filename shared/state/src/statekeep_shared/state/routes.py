@@ -10,6 +10,7 @@ EXECUTION = "/execution/v1/"
 OPERATORS = "/api/v1/"
 
 REQUEST_ID_HEADER = "Idempotency-Key"
+SENDING_HEADER = "Statekeep-Sending"
 
 _NAMED = MappingProxyType(
     {
