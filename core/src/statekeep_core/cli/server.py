@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from statekeep.config import process_environment
+from statekeep.supervisor import exit_status
 
 from statekeep_core import config
-from statekeep_core._shared.state.errors import NotFoundError, UnsupportedError
+from statekeep_core._shared.settings import SettingsError
+from statekeep_core._shared.state.errors import NotFoundError, StatekeepError, UnsupportedError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -35,6 +37,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.description = "Serves the store of [database] url over HTTP until it is told to stop (SIGTERM)."
     parser.add_argument("--host", help="the address to listen on ([server] host)")
     parser.add_argument("--port", help="the port to listen on ([server] port)")
+    parser.add_argument("--workers", help="how many processes serve, on PostgreSQL ([server] workers)")
     parser.set_defaults(act=_serve)
     groups = parser.add_subparsers(metavar="[COMMAND]", parser_class=type(parser))
     credentials = groups.add_parser("credentials", help="who may ask").add_subparsers(
@@ -58,11 +61,15 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _serve(arguments: Namespace) -> int:
-    given = {"server.host": arguments.host, "server.port": arguments.port}
+    given = {
+        "server.host": arguments.host,
+        "server.port": arguments.port,
+        "server.workers": arguments.workers,
+    }
     environ = process_environment()
     settings = config.load(environ, {name: text for name, text in given.items() if text is not None})
     try:
-        from statekeep_core.server.serving import serve
+        from statekeep_core.server.serving import serve, serve_with_workers
     except ModuleNotFoundError as error:
         if error.name not in ("jwt", "uvicorn", "uvloop", "msgspec"):
             raise
@@ -70,7 +77,19 @@ def _serve(arguments: Namespace) -> int:
             what="`statekeep server`", problem="it is not installed; pip install 'statekeep-core[server]'"
         ) from None
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.server.workers > 1:
+        return serve_with_workers(settings.server, environ, _say, _status_of)
     serve(settings.server, environ, _say)
+    return 0
+
+
+def _status_of(serve: Callable[[], None]) -> int:
+    """Run a worker, and return with which status its process ends; say why if it ends by an error."""
+    try:
+        serve()
+    except (StatekeepError, SettingsError) as error:
+        _say(str(error))
+        return exit_status.of_refusal(error.code)
     return 0
 
 

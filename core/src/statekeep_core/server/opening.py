@@ -13,6 +13,7 @@ from .engine import PostgresEngine, SqliteEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from statekeep_core.postgres.store import PostgresStore
 
@@ -70,16 +71,36 @@ async def _ready(engine: OneOfOurs, say: Callable[[str], None]) -> OneOfOurs:
     return engine
 
 
+def prepare_workers(environ: Mapping[str, str], workers: int) -> None:
+    """Load what several workers share, before they are forked.
+
+    Raises :class:`UnsupportedError` for a store that takes one server process only, and without the driver.
+    """
+    settings = config.load(environ)
+    if not config.is_postgresql(settings.database.url):
+        raise UnsupportedError(
+            what=f"[server] workers = {workers} on a SQLite file",
+            problem="a file takes one process that writes; set it to 1, or [database] url to a PostgreSQL",
+        )
+    _postgresql()
+
+
 def _open_postgresql(settings: config.Settings) -> PostgresStore:
+    opened: PostgresStore = _postgresql().open_store(
+        settings.database.url,
+        policy.configured(settings.state_store),
+        connections=PostgresEngine.CONNECTIONS,
+    )
+    return opened
+
+
+def _postgresql() -> ModuleType:
+    """Return the module of the store on PostgreSQL, whose driver is there only where it is asked for."""
     try:
-        from statekeep_core.postgres.store import open_store as open_postgresql
+        import statekeep_core.postgres.store as postgresql
     except ImportError as error:  # psycopg without libpq raises one, too
         raise UnsupportedError(
             what="a store on PostgreSQL",
             problem="its driver is missing; pip install 'statekeep-core[postgres]'",
         ) from error
-    return open_postgresql(
-        settings.database.url,
-        policy.configured(settings.state_store),
-        connections=PostgresEngine.CONNECTIONS,
-    )
+    return postgresql

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
-import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
 import uvloop
 
 from statekeep_core._shared.state.errors import StoreUnusableError
 
+from . import listening
 from .access import Access
 from .app import Application
 from .bodies import Bodies
 from .connections import BoundedProtocol
-from .opening import open_engine
+from .opening import open_engine, prepare_workers
 from .sweeping import Sweeper
+from .workers import Workers
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from statekeep_core.server_options import Server
@@ -33,6 +36,17 @@ _BACKLOG = 2_048
 _AROUND_A_VALUE_BYTES = 65_536
 
 
+class Post(NamedTuple):
+    """Where a process serves: its socket, and whom it tells when it takes requests.
+
+    ``lifeline`` is a descriptor that ends when the process is to end: that of a worker, with its parent.
+    """
+
+    listener: socket.socket
+    is_ready: Callable[[], None]
+    lifeline: int | None = None
+
+
 def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Serve the store of the settings until SIGTERM or SIGINT, and return when all is committed and closed.
 
@@ -40,31 +54,75 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
     Waits for a database that is away. Raises what keeps the store from being opened, or the address from
     being listened on.
     """
+    allow_descriptors()
+    with listening.bound(options) as listener:
+        url = listening.url_of(options, listener)
+        serve_at(Post(listener, lambda: say(f"listening on {url}")), options, environ, say)
+
+
+def serve_with_workers(
+    options: Server,
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    status_of: Callable[[Callable[[], None]], int],
+) -> int:
+    """As :func:`serve`, with several processes; return the exit status.
+
+    ``status_of`` runs one, says what it raises, and returns its status. Raises :class:`UnsupportedError` for
+    a store that one process serves, and when the address is not to be had.
+    """
+    prepare_workers(environ, options.workers)
+    allow_descriptors()
+    with listening.reserved(options) as address:
+        url = listening.url_of(options, address)
+
+        def work(lifeline: int, is_ready: Callable[[], None]) -> int:
+            def served() -> None:
+                with listening.of_worker(options, address) as listener:
+                    serve_at(Post(listener, is_ready, lifeline), options, environ, say)
+
+            return status_of(served)
+
+        return Workers(
+            options.workers,
+            work,
+            grace_seconds=options.stop_grace_seconds,
+            are_ready=lambda: say(f"{options.workers} workers are listening on {url}"),
+        ).run()
+
+
+def serve_at(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Serve at a post, in this process."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(options, environ, say))
+        runner.run(_serve(post, options, environ, say))
 
 
-async def _serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    listener = _listener(options)
+def allow_descriptors() -> None:
+    """Let this process, and those that it starts, have as many connections as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # macOS says that there is no limit, and then refuses more than there are for one process.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    engine = await _opened(post, environ, say)
+    if engine is None:
+        return
     try:
-        engine = await _opened(environ, say)
-        if engine is None:
-            return
-        try:
-            access = Access(engine, token_seconds=options.token_seconds)
-            bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
-            application = Application(engine, access, bodies)
-            server = _Server(_loaded(_configuration(application, options), options))
-            async with _sweeping(engine, options):
-                with _stopping(server, application):
-                    # Not earlier: who meets a server that waits for its database is to ask another one.
-                    listener.listen(_BACKLOG)
-                    say(f"listening on {_url(options, listener)}")
-                    await server.serve(sockets=[listener])
-        finally:
-            await engine.close()
+        access = Access(engine, token_seconds=options.token_seconds)
+        bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
+        application = Application(engine, access, bodies)
+        server = _Server(_loaded(_configuration(application, options), options))
+        async with _sweeping(engine, options):
+            with _stopping(post, server, application):
+                # Not earlier: who meets a server that waits for its database is to ask another one.
+                post.listener.listen(_BACKLOG)
+                post.is_ready()
+                await server.serve(sockets=[post.listener])
     finally:
-        listener.close()
+        await engine.close()
 
 
 class _Server(uvicorn.Server):
@@ -89,35 +147,49 @@ async def _sweeping(engine: Engine, options: Server) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def _stopping(server: _Server, application: Application) -> Iterator[None]:
-    """Stop at the first signal when what is in flight is answered, and at the second at once."""
+def _stopping(post: Post, server: _Server, application: Application) -> Iterator[None]:
+    """Stop at the first signal when what is in flight is answered, and at the second at once.
+
+    A worker heeds one only: a service manager or a terminal signals it as well as its parent, which kills
+    those that are to stop at once.
+    """
 
     def stop() -> None:
         application.health.leave()
-        server.force_exit = server.should_exit
+        server.force_exit = server.should_exit and post.lifeline is None
         server.should_exit = True
 
-    with _on_signals(stop):
+    with _told_to_end(post, stop):
         yield
 
 
 @contextlib.contextmanager
-def _on_signals(act: Callable[[], object]) -> Iterator[None]:
+def _told_to_end(post: Post, act: Callable[[], object]) -> Iterator[None]:
+    """Act on each signal to end, and when the parent is gone."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, act)
-    try:
-        yield
-    finally:
+    with contextlib.ExitStack() as undo:
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, act)
+            undo.callback(loop.remove_signal_handler, number)
+        if post.lifeline is not None:
+            loop.add_reader(post.lifeline, _once(act, loop, post.lifeline))
+            undo.callback(loop.remove_reader, post.lifeline)
+        yield
 
 
-async def _opened(environ: Mapping[str, str], say: Callable[[str], None]) -> Engine | None:
+def _once(act: Callable[[], object], loop: asyncio.AbstractEventLoop, lifeline: int) -> Callable[[], None]:
+    def ended() -> None:
+        loop.remove_reader(lifeline)  # what has ended goes on being readable
+        act()
+
+    return ended
+
+
+async def _opened(post: Post, environ: Mapping[str, str], say: Callable[[str], None]) -> Engine | None:
     """Return the engine; None when the server is told to stop while it waits for its database."""
     opening = asyncio.ensure_future(open_engine(environ, say))
     # The first process of a container has no signals but those that it handles.
-    with _on_signals(opening.cancel):
+    with _told_to_end(post, opening.cancel):
         await asyncio.wait([opening])
     return None if opening.cancelled() else opening.result()
 
@@ -156,27 +228,3 @@ def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
 def _body_bytes(options: Server, engine: Engine) -> int:
     """Return the limit of a body: at least the largest value that the store takes, and what is around it."""
     return max(options.max_body_bytes, engine.policy.max_value_bytes + _AROUND_A_VALUE_BYTES)
-
-
-def _listener(options: Server) -> socket.socket:
-    """Return a socket that has the address, and takes no connections yet."""
-    try:
-        [(family, kind, _, _, address), *_] = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise StoreUnusableError(
-            what=f"the address {options.host}:{options.port}",
-            problem=str(error.strerror or error),
-            remedy="set [server] host and port to one that is free here",
-        ) from error
-    return listener
-
-
-def _url(options: Server, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if options.tls_certificate else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
