@@ -101,5 +101,6 @@ class Bodies:
             raise UnavailableError(
                 what="the server",
                 problem=f"it holds {self._held_bytes:,} bytes of requests already; nothing was changed",
+                changed=False,
             )
         self._held_bytes += size_bytes

@@ -126,11 +126,14 @@ class _ThreadedEngine:
 
     async def _done(self, work: Call | Callable[[Work], Any]) -> Any:
         if not self._is_open:
-            raise UnavailableError(what="the server", problem="it is shutting down; nothing was changed")
+            raise UnavailableError(
+                what="the server", problem="it is shutting down; nothing was changed", changed=False
+            )
         if self._waiting >= self._waiting_limit:
             raise UnavailableError(
                 what="the server",
                 problem=f"{self._waiting:,} requests wait already, which is the limit; nothing was changed",
+                changed=False,
             )
         answered = self._loop.create_future()
         self._waiting += 1

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._shared.state import messages as m
 from .._shared.state.errors import (
     InternalFaultError,
+    OvertakenError,
     StatekeepError,
     UnauthenticatedError,
     UnavailableError,
 )
 from .._shared.state.json_form import JsonForm
-from .._shared.state.routes import EXECUTION, OPERATORS, REQUEST_ID_HEADER, operation_of
+from .._shared.state.routes import EXECUTION, OPERATORS, REQUEST_ID_HEADER, SENDING_HEADER, operation_of
 from .._shared.state.wire import to_plain
 from .answers import plain_refusal, reply_of
 from .outage import Outage
+from .sendings import Sendings
 from .server_connection import NoAnswerError, ServerConnection
 from .store_client import draw_request_id
 from .try_tokens import TryTokens
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._shared.state.wire import Plain
+    from .sendings import TrySendings
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -151,6 +154,7 @@ class _Asking:
         self._patience_seconds = patience_seconds
         self._outage = outage
         self._tokens = TryTokens()
+        self._sendings = Sendings()
         self._form = JsonForm()
 
     def ask(self, connection: ServerConnection, claims: Plain, request: Plain, request_id: str) -> Plain:
@@ -185,25 +189,56 @@ class _Asking:
             else self._patience_seconds,
             self.is_closing,
         )
+        numbered = self._sendings.of(claims, request)
         while True:
-            try:
-                url = connection.url
-                answer = connection.exchange(path, headers, body)
-                reply = reply_of(answer, self._form, url)
-            except NoAnswerError as error:
-                patience.note(str(error), may_have_arrived=error.may_have_arrived)
-                self._outage.goes_on(str(error))
-            else:
-                if not _is_refused_as(reply, UnavailableError):
-                    self._outage.is_over()
-                    return patience.marked(reply)
-                # Of a store that failed at its commit, what came of it may not be known either.
-                patience.note(
-                    _detail(reply), may_have_arrived=True, retry_after=answer.headers.get("retry-after")
-                )
-                connection.go_on()
+            outcome = self._sent(connection, path, headers, body, numbered)
+            if outcome.reply is not None:
+                return patience.marked(outcome.reply)
+            patience.note(outcome)
             if not patience.pause():
                 return patience.unavailable()
+
+    def _sent(
+        self,
+        connection: ServerConnection,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        numbered: TrySendings | None,
+    ) -> _Outcome:
+        """Send a request once, under a number of its own if those of its try are numbered."""
+        if numbered is None:
+            return self._exchanged(connection, path, headers, body)
+        sending = numbered.draw()
+        outcome = self._exchanged(connection, path, headers | {SENDING_HEADER: sending.header}, body)
+        if outcome.may_have_arrived:
+            numbered.lose(sending)
+        elif outcome.reply is not None and _is_refused_as(outcome.reply, OvertakenError):
+            # A sibling of it has given up what was sent before; nothing was changed, and it goes out again.
+            floor = outcome.reply["facts"].get("floor")
+            numbered.overtake(floor if isinstance(floor, int) else 0)
+            return _Outcome(None, "the sending was overtaken", is_urgent=isinstance(floor, int))
+        elif outcome.reply is not None and outcome.reply["kind"] != _REFUSAL:
+            numbered.acknowledge(sending)
+        return outcome
+
+    def _exchanged(
+        self, connection: ServerConnection, path: str, headers: dict[str, str], body: bytes
+    ) -> _Outcome:
+        try:
+            url = connection.url
+            answer = connection.exchange(path, headers, body)
+            reply = reply_of(answer, self._form, url)
+        except NoAnswerError as error:
+            self._outage.goes_on(str(error))
+            return _Outcome(None, str(error), may_have_arrived=error.may_have_arrived)
+        if not _is_refused_as(reply, UnavailableError):
+            self._outage.is_over()
+            return _Outcome(reply)
+        connection.go_on()
+        # Of a store that failed at its commit, what came of it may not be known either.
+        is_unknown = reply["facts"].get("changed") is not False
+        return _Outcome(None, _detail(reply), answer.headers.get("retry-after"), may_have_arrived=is_unknown)
 
     def _proof_of(self, claims: Plain) -> str:
         if claims["kind"] != m.TryClaims.__name__:
@@ -233,6 +268,16 @@ class _Asking:
         return bool(reply["kind"] == m.LeaseRenewed.__name__)
 
 
+class _Outcome(NamedTuple):
+    """What came of sending a request once: a reply, or why there is none; ``is_urgent``: send it at once."""
+
+    reply: Plain | None
+    problem: str = ""
+    retry_after: str | None = None
+    may_have_arrived: bool = False
+    is_urgent: bool = False
+
+
 class _Patience:
     """How long one request is repeated, and what is known of the attempts so far."""
 
@@ -242,17 +287,22 @@ class _Patience:
         self._is_closing = is_closing
         self._longest_pause = _FIRST_PAUSE_SECONDS
         self._at_least = 0.0
+        self._is_urgent = False
         self._problem = ""
         self._may_have_arrived = False
 
-    def note(self, problem: str, *, may_have_arrived: bool, retry_after: str | None = None) -> None:
-        """Take note of an attempt that was not answered."""
-        self._problem = problem
-        self._may_have_arrived = self._may_have_arrived or may_have_arrived
-        self._at_least = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+    def note(self, outcome: _Outcome) -> None:
+        """Take note of an attempt that has no reply."""
+        self._problem = outcome.problem
+        self._may_have_arrived = self._may_have_arrived or outcome.may_have_arrived
+        self._is_urgent = outcome.is_urgent
+        after = outcome.retry_after
+        self._at_least = float(after) if after and after.isdigit() else 0.0
 
     def pause(self) -> bool:
         """Wait before the next attempt; return False when there shall be none."""
+        if self._is_urgent:
+            return True
         left = self._give_up_at - time.monotonic()
         if left <= 0 or self._is_closing.is_set():
             return False

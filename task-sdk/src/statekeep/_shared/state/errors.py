@@ -295,7 +295,7 @@ class UnsupportedError(StatekeepError):
 class UnavailableError(StatekeepError):
     """No answer in time, or no room to write; the outcome of a write may be unknown.
 
-    Facts: ``what``, ``problem``.
+    Facts: ``what``, ``problem``; ``changed`` (False) where it is known that nothing was changed.
     """
 
     code = "unavailable"
