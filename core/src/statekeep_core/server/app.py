@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import (
+    ForbiddenError,
     InternalFaultError,
     InvalidRequestError,
     NotFoundError,
     StatekeepError,
 )
 from statekeep_core._shared.state.json_form import JsonForm
+from statekeep_core._shared.state.routes import SENDING_HEADER
+from statekeep_core._shared.state.sendings import sending_of
+from statekeep_core.metastore.credentials import OPERATOR
 
 from . import openapi, responses
 from .bodies import Bodies, ClientGoneError
 from .endpoints import ENDPOINTS
 from .health import Health
+from .logs import event
+from .observation import METRICS_PATH, Observation
+from .observing import CLIENT_GONE, Exchange
 from .responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
 
     from .access import Access, Caller
     from .endpoints import Endpoint
     from .engine import Engine
+    from .observing import Headers
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
-    Headers = dict[bytes, bytes]
 
 _log = logging.getLogger(__name__)
 
+_SENDING = SENDING_HEADER.lower().encode()
 _REFUSAL = m.Refusal.__name__
+_FINISHED = m.Finished.__name__
+# What is asked without a credential, by the names that logs and metrics have for it.
+_OTHERS = MappingProxyType(
+    {
+        "/health/live": "health/live",
+        "/health/ready": "health/ready",
+        openapi.PATH: "openapi",
+        METRICS_PATH: "metrics",
+    }
+)
 _NOT_ALLOWED = 405
 _UNSUPPORTED_MEDIA = 415
 
@@ -43,8 +64,16 @@ _UNSUPPORTED_MEDIA = 415
 class Application:
     """Answers requests on an engine. Values and tokens go into no log and no problem document."""
 
-    def __init__(self, engine: Engine, access: Access, bodies: Bodies | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        access: Access,
+        bodies: Bodies | None = None,
+        observation: Observation | None = None,
+    ) -> None:
         self.health = Health(engine)
+        self._observation = observation or Observation()
+        self._observers = self._observation.observers
         self._engine = engine
         self._access = access
         self._bodies = bodies or Bodies()
@@ -54,35 +83,40 @@ class Application:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"the server speaks HTTP, and was asked for {scope['type']}")
+        client = scope.get("client")
+        exchange = Exchange(scope["method"], _headers(scope["headers"]), client[0] if client else "")
+        self._observers.request_began(exchange)
         try:
-            response = await self._response(scope, receive)
-        except ClientGoneError:
-            return
-        headers = [
-            (b"content-type", response.content_type),
-            (b"content-length", b"%d" % len(response.body)),
-            *response.headers,
-        ]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+            response = await self._response(scope, exchange, receive)
+            exchange.status, exchange.code = response.status, response.code
+            await _send(response, exchange.request_id, send)
+        except (ClientGoneError, asyncio.CancelledError) as gone:
+            exchange.code = CLIENT_GONE
+            if isinstance(gone, asyncio.CancelledError):
+                raise
+        finally:
+            self._observers.request_ended(exchange)
 
-    async def _response(self, scope: Any, receive: Receive) -> Response:
+    async def _response(self, scope: Any, exchange: Exchange, receive: Receive) -> Response:
         try:
             endpoint = ENDPOINTS.get(scope["path"])
             if endpoint is not None and scope["method"] == "POST":
-                return await self._answer(endpoint, _headers(scope["headers"]), receive)
-            return await self._other(scope, endpoint)
+                exchange.operation = endpoint.operation
+                return await self._answer(endpoint, exchange, receive)
+            return await self._other(scope, exchange, endpoint)
         except StatekeepError as error:
-            return responses.of_error(error)
+            return responses.of_error(error, request_id=exchange.request_id)
         # A fault met by one request may not end the others'.
         except Exception as fault:
             if isinstance(fault, ClientGoneError):
                 raise
-            _log.exception("a request to %s met a fault", scope["path"])
-            return responses.of_error(InternalFaultError(problem=type(fault).__name__))
+            _log.exception("a fault", extra=event("fault", request_id=exchange.request_id))
+            told = InternalFaultError(problem=type(fault).__name__)
+            return responses.of_error(told, request_id=exchange.request_id)
 
-    async def _answer(self, endpoint: Endpoint, headers: Headers, receive: Receive) -> Response:
-        caller = await self._access.caller_of(_text(headers.get(b"authorization")))
+    async def _answer(self, endpoint: Endpoint, exchange: Exchange, receive: Receive) -> Response:
+        headers = exchange.headers
+        caller = exchange.caller = await self._access.caller_of(_text(headers.get(b"authorization")))
         if caller.token is not None and not endpoint.renews:
             self._access.check_token_age(caller.token)
         claims = endpoint.claims_of(caller)
@@ -90,12 +124,15 @@ class Application:
         body = await self._bodies.read(receive, _announced_bytes(headers))
         try:
             request = self._request(endpoint, body)
-            call = (claims, _text(headers.get(b"idempotency-key")) or "", request)
+            request_id = _text(headers.get(b"idempotency-key")) or ""
+            call = (claims, request_id, request, _sending(headers))
             reply = await self._engine.answer(call)
         finally:
             self._bodies.release(len(body))
         if reply["kind"] == _REFUSAL:
-            return responses.of_refusal(reply)
+            return responses.of_refusal(reply, exchange.request_id)
+        if reply["kind"] == _FINISHED:
+            exchange.outcome = reply["status"]
         return Response(200, self._form.encode(await self._with_token(caller, reply)))
 
     def _request(self, endpoint: Endpoint, body: bytes) -> Plain:
@@ -119,8 +156,9 @@ class Application:
             return reply | {"token": await self._access.renewed_token(caller.token)}
         return reply
 
-    async def _other(self, scope: Any, endpoint: Endpoint | None) -> Response:
+    async def _other(self, scope: Any, exchange: Exchange, endpoint: Endpoint | None) -> Response:
         path, is_get = scope["path"], scope["method"] in ("GET", "HEAD")
+        exchange.operation = _OTHERS.get(path, exchange.operation)
         if path == "/health/live" and is_get:
             return responses.of_document({"status": "live"})
         if path == "/health/ready" and is_get:
@@ -130,13 +168,34 @@ class Application:
         if path == openapi.PATH and is_get:
             self._document = self._document or responses.of_document(openapi.document())
             return self._document
+        page = self._observation.page
+        if path == METRICS_PATH and is_get and page is not None:
+            _check_operator(await self._access.caller_of(_text(exchange.headers.get(b"authorization"))))
+            return await page.response()
         if endpoint is None and not path.startswith("/health/"):
             raise NotFoundError(what="this path")
         allowed = b"POST" if endpoint is not None else b"GET, HEAD"
         error = InvalidRequestError(
             what="method", problem="is not one that this path takes", remedy=f"send {allowed.decode()}"
         )
-        return responses.of_error(error, _NOT_ALLOWED)._replace(headers=((b"allow", allowed),))
+        refused = responses.of_error(error, _NOT_ALLOWED, request_id=exchange.request_id)
+        return refused._replace(headers=((b"allow", allowed),))
+
+
+def _check_operator(caller: Caller) -> None:
+    if caller.role != OPERATOR:
+        raise ForbiddenError(what="reading the metrics", problem="it needs an operator's credential")
+
+
+async def _send(response: Response, request_id: str, send: Send) -> None:
+    headers = [
+        (b"content-type", response.content_type),
+        (b"content-length", b"%d" % len(response.body)),
+        (b"x-request-id", request_id.encode("ascii")),
+        *response.headers,
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -145,6 +204,11 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 def _text(header: bytes | None) -> str | None:
     return None if header is None else header.decode("latin-1")
+
+
+def _sending(headers: Headers) -> Sending | None:
+    number = _text(headers.get(_SENDING))
+    return None if number is None else sending_of(number)
 
 
 def _announced_bytes(headers: Headers) -> int | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
+
+from .observing import NO_TRAFFIC, NOBODY, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.policy import Policy, Work
+
+    from .observing import Observers, Traffic
 
     # The claims, the request id and the request, all plain; and the number of this sending of it.
     Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
@@ -46,6 +51,16 @@ class Engine(Protocol):
         """What the store allows and keeps."""
         ...
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait in each queue, those that a thread has taken not included."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went on between the store and its database; of a file, nothing is counted."""
+        ...
+
     async def answer(self, call: Call) -> Plain:
         """Return the plain reply to a call, after the commit of what it wrote; a refusal is a reply.
 
@@ -65,11 +80,13 @@ class Engine(Protocol):
 class _Waiting(NamedTuple):
     work: Call | Callable[[Work], Any]
     answered: asyncio.Future[Any]
+    origin: object = None
 
 
 class _Lane(NamedTuple):
     """A queue, how many threads serve it, and how much each of them takes at once."""
 
+    name: str
     queue: SimpleQueue[_Waiting | None]
     threads: int
     taken_at_once: int
@@ -83,9 +100,16 @@ class _ThreadedEngine:
     """
 
     def __init__(
-        self, open_store: Callable[[], Store], lanes: tuple[_Lane, ...], *, waiting_limit: int
+        self,
+        open_store: Callable[[], Store],
+        lanes: tuple[_Lane, ...],
+        *,
+        waiting_limit: int,
+        observers: Observers = NOBODY,
     ) -> None:
         self._open_store = open_store
+        self._observers = observers
+        self._traffic: Callable[[], Traffic] = lambda: NO_TRAFFIC
         self._lanes = lanes
         self._waiting_limit = waiting_limit
         self._waiting = 0
@@ -108,6 +132,16 @@ class _ThreadedEngine:
         self._policy = await self._opened
         self._is_open = True
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait in each queue, those that a thread has taken not included."""
+        return {lane.name: lane.queue.qsize() for lane in self._lanes}
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went on between the store and its database; of a file, nothing is counted."""
+        return self._traffic()
+
     async def answer(self, call: Call) -> Plain:
         reply: Plain = await self._done(call)
         return reply
@@ -129,7 +163,9 @@ class _ThreadedEngine:
             raise UnavailableError(
                 what="the server", problem="it is shutting down; nothing was changed", changed=False
             )
+        lane = self._lane_of(work)
         if self._waiting >= self._waiting_limit:
+            self._observers.queue_refused(lane.name)
             raise UnavailableError(
                 what="the server",
                 problem=f"{self._waiting:,} requests wait already, which is the limit; nothing was changed",
@@ -137,7 +173,7 @@ class _ThreadedEngine:
             )
         answered = self._loop.create_future()
         self._waiting += 1
-        self._lane_of(work).queue.put(_Waiting(work, answered))
+        lane.queue.put(_Waiting(work, answered, self._observers.waits()))
         return await answered
 
     def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
@@ -154,6 +190,7 @@ class _ThreadedEngine:
             self._tell(self._opened, error)
             self._tell(self._ended, None)
             return
+        self._traffic = getattr(store, "traffic", self._traffic)
         self._tell(self._opened, store.policy)
         failure: Exception | None = None
         try:
@@ -182,7 +219,16 @@ class _ThreadedEngine:
             group = _next_group(lane)
             is_open = group[-1] is not None
             asked = [item for item in group if item is not None]
-            self._loop.call_soon_threadsafe(self._deliver, asked, _answers(store, asked))
+            answers = self._observed(store, lane, asked) if self._observers else _answers(store, asked)
+            self._loop.call_soon_threadsafe(self._deliver, asked, answers)
+
+    def _observed(self, store: Store, lane: _Lane, asked: list[_Waiting]) -> list[Any]:
+        began_at_ns = time.time_ns()
+        answers = _answers(store, asked)
+        if asked:
+            origins = [item.origin for item in asked]
+            self._observers.group_answered(Group(lane.name, origins, began_at_ns, time.time_ns()))
+        return answers
 
     def _tell(self, future: asyncio.Future[Any], outcome: Any) -> None:
         self._loop.call_soon_threadsafe(_settle, future, outcome)
@@ -202,10 +248,14 @@ class SqliteEngine(_ThreadedEngine):
     _TAKEN_AT_ONCE = 256
 
     def __init__(
-        self, open_store: Callable[[], Store], *, waiting_limit: int = DEFAULT_WAITING_LIMIT
+        self,
+        open_store: Callable[[], Store],
+        *,
+        waiting_limit: int = DEFAULT_WAITING_LIMIT,
+        observers: Observers = NOBODY,
     ) -> None:
-        lane = _Lane(SimpleQueue(), 1, self._TAKEN_AT_ONCE)
-        super().__init__(open_store, (lane,), waiting_limit=waiting_limit)
+        lane = _Lane("all", SimpleQueue(), 1, self._TAKEN_AT_ONCE)
+        super().__init__(open_store, (lane,), waiting_limit=waiting_limit, observers=observers)
 
 
 class PostgresEngine(_ThreadedEngine):
@@ -225,11 +275,15 @@ class PostgresEngine(_ThreadedEngine):
     CONNECTIONS = _HOT_THREADS + _OTHER_THREADS
 
     def __init__(
-        self, open_store: Callable[[], Store], *, waiting_limit: int = DEFAULT_WAITING_LIMIT
+        self,
+        open_store: Callable[[], Store],
+        *,
+        waiting_limit: int = DEFAULT_WAITING_LIMIT,
+        observers: Observers = NOBODY,
     ) -> None:
-        hot = _Lane(SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
-        others = _Lane(SimpleQueue(), self._OTHER_THREADS, 1)
-        super().__init__(open_store, (hot, others), waiting_limit=waiting_limit)
+        hot = _Lane("hot", SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
+        others = _Lane("others", SimpleQueue(), self._OTHER_THREADS, 1)
+        super().__init__(open_store, (hot, others), waiting_limit=waiting_limit, observers=observers)
 
     def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
         hot, others = self._lanes

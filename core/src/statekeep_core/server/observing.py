@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -81,6 +82,16 @@ class Group(NamedTuple):
     ended_at_ns: int
 
 
+class Traffic(NamedTuple):
+    """How often the threads of a store have waited for a database, and what it has refused or broken off."""
+
+    round_trips: int
+    errors: Mapping[str, int]
+
+
+NO_TRAFFIC = Traffic(0, MappingProxyType({}))
+
+
 class Observer:
     """Is told what the server does. This one takes note of nothing; others override what they want.
 
@@ -105,6 +116,9 @@ class Observer:
 
     def swept(self, swept: Swept) -> None:
         """Take note of what one step of this server's sweep has removed."""
+
+    def close(self) -> None:
+        """Hand over what was not handed over yet."""
 
 
 class Observers(Observer):
@@ -145,6 +159,10 @@ class Observers(Observer):
     def swept(self, swept: Swept) -> None:
         for observer in self._observers:
             observer.swept(swept)
+
+    def close(self) -> None:
+        for observer in self._observers:
+            observer.close()
 
 
 NOBODY = Observers()

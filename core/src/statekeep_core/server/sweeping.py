@@ -10,14 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.errors import StatekeepError
+from statekeep_core._shared.state.messages import Swept
 from statekeep_core.metastore import leases
 from statekeep_core.retention import is_sweep_due, sweep_step
 
+from .logs import event
+from .observing import NOBODY
+
 if TYPE_CHECKING:
-    from statekeep_core._shared.state.messages import Swept
     from statekeep_core.policy import Work
 
     from .engine import Engine
+    from .observing import Observers
 
 LEASE = "sweep"
 # Longer than the longest step and the pause after it; who is killed is succeeded after this.
@@ -34,8 +38,9 @@ _log = logging.getLogger(__name__)
 class Sweeper:
     """Removes what has expired, when no server has done so for ``every_seconds``, and while none is at it."""
 
-    def __init__(self, engine: Engine, every_seconds: float) -> None:
+    def __init__(self, engine: Engine, every_seconds: float, observers: Observers = NOBODY) -> None:
         self._engine = engine
+        self._observers = observers
         self._every_us = int(every_seconds * 1_000_000)
         self._look_seconds = min(_LOOK_SECONDS, every_seconds)
         self._holder = secrets.token_hex(8)
@@ -48,17 +53,21 @@ class Sweeper:
             try:
                 await self.sweep()
             except StatekeepError as error:
-                _log.warning("the sweep goes on later: %s", error)
+                _log.warning("the sweep goes on later: %s", error, extra=event("sweep_postponed"))
 
     async def sweep(self) -> None:
         """Sweep if it is due and no other server does; give it up as soon as another one has taken over."""
-        cursor: str | None = None
+        cursor, total = None, Swept()
         while True:
             began_at = time.monotonic()
             swept = await self._engine.transact(lambda work: self._step(work, cursor))  # noqa: B023 -- awaited
-            if swept is None or swept.cursor is None:
+            if swept is None:
                 return
-            cursor = swept.cursor
+            self._observers.swept(swept)
+            cursor, total = swept.cursor, _sum(total, swept)
+            if cursor is None:
+                _log.info("the store is swept", extra=event("sweep", **_removed(total)))
+                return
             # At most half of one thread's time, however slow the store is.
             await asyncio.sleep(max(_SHORTEST_PAUSE_SECONDS, time.monotonic() - began_at))
 
@@ -72,3 +81,19 @@ class Sweeper:
         if swept.cursor is None:
             leases.release(work.tx, LEASE, self._holder)
         return swept
+
+
+def _sum(one: Swept, other: Swept) -> Swept:
+    return Swept(
+        one.task_entries + other.task_entries,
+        one.asset_entries + other.asset_entries,
+        one.requests + other.requests,
+    )
+
+
+def _removed(swept: Swept) -> dict[str, int]:
+    return {
+        "task_entries": swept.task_entries,
+        "asset_entries": swept.asset_entries,
+        "requests": swept.requests,
+    }

@@ -1,0 +1,79 @@
+"""Who watches a server, as its settings have it: the log, the metrics, the traces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from statekeep_core._shared.state.errors import UnsupportedError
+
+from .access_log import AccessLog
+from .observing import NOBODY, Observer, Observers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from statekeep_core.server_options import Server
+
+    from .engine import Engine
+    from .metrics import Metrics
+    from .metrics_page import MetricsPage
+
+METRICS_PATH = "/metrics"
+
+
+class Observation:
+    """The observers of one process. ``page`` is where its metrics are read, while it serves and has any."""
+
+    def __init__(self, observers: Observers = NOBODY, metrics: Metrics | None = None) -> None:
+        self.observers = observers
+        self.page: MetricsPage | None = None
+        self._metrics = metrics
+
+    @contextlib.asynccontextmanager
+    async def of(self, engine: Engine, options: Server) -> AsyncIterator[None]:
+        """Show the metrics of an engine during this block, at an address of their own if they have one."""
+        if self._metrics is None:
+            yield
+            return
+        from .metrics_page import MetricsPage
+        from .metrics_serving import serving_metrics
+
+        self.page = MetricsPage(self._metrics, engine)
+        sampling = asyncio.ensure_future(self.page.run())
+        try:
+            async with serving_metrics(self.page, options):
+                yield
+        finally:
+            sampling.cancel()
+            await asyncio.wait([sampling])
+
+    def close(self) -> None:
+        """Hand over what was not handed over yet."""
+        self.observers.close()
+
+
+def observation_of(options: Server) -> Observation:
+    """Return who watches, by the settings. Called in the process that serves, once.
+
+    Raises :class:`UnsupportedError` for what is asked for and not installed.
+    """
+    metrics = _metrics() if options.metrics or options.metrics_address else None
+    # What is told of a request first, and last, is what the others' time is part of.
+    watching: list[Observer] = [AccessLog(every=options.access_log)]
+    if metrics is not None:
+        watching.append(metrics)
+    return Observation(Observers(watching), metrics)
+
+
+def _metrics() -> Metrics:
+    try:
+        from .metrics import Metrics
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("prometheus_client"):
+            raise
+        raise UnsupportedError(
+            what="[server] metrics", problem="it is not installed; pip install 'statekeep-core[metrics]'"
+        ) from None
+    return Metrics()
