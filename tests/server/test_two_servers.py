@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from server_process import ServerProcess, server_process
-from statekeep._shared.state import messages as m
-from statekeep.client.http import HttpClient
-from statekeep.client.store_client import call, draw_request_id
+from statekeep.client.store_client import draw_request_id
 from statekeep_command import THE_TASK, Statekeep
 
 from tests.postgresql.cluster import Cluster, running_cluster
+from tests.server.asking import answered, post, until
+from tests.server.counters import CLIENTS, Counters
 
 pytestmark = pytest.mark.slow
 
-WORKER = m.WorkerClaims("tests")
 TASK = {"kind": "TaskAddress", "dag_id": "two", "run_id": "r", "task_id": "servers"}
-CLIENTS = 4
-_PATIENCE = 2_000
 GO_ON = "echo here; read go_on; "
 
 
@@ -49,80 +41,6 @@ def own_cluster() -> Iterator[Cluster]:
     """One that these tests may kill; what it has acknowledged is on the disk."""
     with running_cluster("fsync=on", "full_page_writes=on") as cluster:
         yield cluster
-
-
-class Counters:
-    """Clients of several servers that each count in a try of their own, one after the other."""
-
-    def __init__(self, *servers: ServerProcess) -> None:
-        self.are_under_way = threading.Semaphore(0)
-        self._clients = [
-            HttpClient(
-                [server.url for server in servers],
-                servers[0].worker,
-                patience_seconds=60.0,
-                answer_seconds=10.0,
-                say=lambda _message: None,
-            )
-            for _ in range(CLIENTS)
-        ]
-
-    def count(self, times: int, every: int) -> list[int]:
-        """Count in every client, and say so before each ``every``; return what stands at the end."""
-        with ThreadPoolExecutor(CLIENTS) as threads:
-            counted = threads.map(lambda place: self._count(place, times, every), range(CLIENTS))
-            return list(counted)
-
-    def _count(self, place: int, times: int, every: int) -> int:
-        client = self._clients[place]
-        started: m.Started = call(client, WORKER, m.Start(m.TaskAddress("two", "r", f"count-{place}")))
-        claims = m.TryClaims(started.instance_id, started.try_number)
-        for number in range(times):
-            if number % every == 0:
-                self.are_under_way.release()
-            call(client, claims, m.Increment("n", b"1"))
-            call(client, claims, m.Set(f"{number % 10}", b"%d" % number))
-        return int(call(client, claims, m.Get("n")).value)
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
-
-
-class Answer(NamedTuple):
-    status: int
-    retry_after: str | None
-    document: Any
-
-
-def post(server: ServerProcess, operation: str, proof: str, body: Any, request_id: str = "") -> Answer:
-    request = urllib.request.Request(
-        f"{server.url}/execution/v1/{operation}",
-        json.dumps(body).encode(),
-        {
-            "Authorization": f"Bearer {proof}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": request_id,
-        },
-    )
-    return answered(request)
-
-
-def answered(request: str | urllib.request.Request) -> Answer:
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return Answer(response.status, None, json.load(response))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, error.headers["retry-after"], json.load(error))
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(_PATIENCE):
-        if is_so():
-            return
-        threading.Event().wait(0.02)  # leaves the processor to whom this waits for
-    raise AssertionError("it never came")
 
 
 def test_the_other_server_goes_on_when_one_is_killed_under_load(
