@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SUMMARY = "check, migrate, back up and restore the store"
 
 _FAULTY = 1
+# Others may use the tables for so long before a migration gives up: a dump, which reads all of them.
+_PATIENCE_SECONDS = 3_600.0
 
 
 def run(parser: ArgumentParser, given: Sequence[str]) -> int:
@@ -80,7 +82,8 @@ def _migrated_file() -> tuple[int, int]:
 def _migrated_database(url: str) -> tuple[int, int]:
     from statekeep_core.postgres.migrate import check, migrate
 
-    return migrate(url).version, check(url).version
+    before = migrate(url, patience_seconds=_PATIENCE_SECONDS, say=_Notices("waiting: "))
+    return before.version, check(url).version
 
 
 def _back_up(arguments: Namespace) -> int:
@@ -143,6 +146,19 @@ def _database_url() -> str | None:
             problem="its driver is missing; pip install 'statekeep-core[postgres]'",
         ) from error
     return url
+
+
+class _Notices:
+    """Says on stderr what is news: the same twice in a row is said once."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._said = ""
+
+    def __call__(self, notice: str) -> None:
+        if notice != self._said:
+            self._said = notice
+            sys.stderr.write(f"statekeep: {self._prefix}{notice}\n")
 
 
 def _require_file(command: str) -> None:

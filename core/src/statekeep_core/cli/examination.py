@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+_WITH_SERVERS = "; servers that use it now can go on meanwhile, and afterwards"
+_WITHOUT_SERVERS = ", when no server uses it: those of older releases cannot use the new schema"
+
 
 def of_file(path: Path) -> Document:
     """Examine a file, a backup, too. Raises :class:`StoreUnusableError` when it is no store."""
@@ -32,14 +35,14 @@ def of_file(path: Path) -> Document:
         release = store.read(lambda tx: tx.rows("SELECT written_by_release FROM store")[0][0])
         found |= {"written_by_release": release, "store_id": store.read(lambda tx: tx.store_id())}
         if version != newest:
-            return found | _of_another_schema(version)
+            return found | _of_older_schema(version, "")
         return found | _of_rows(store.read(store_identity.former_ids), store.read(faults))
 
 
 def of_database(url: str) -> Document:
     """Examine a database. Raises :class:`StoreUnusableError` and :class:`UnavailableError`."""
     from statekeep_core.postgres.connection import place_of
-    from statekeep_core.postgres.upkeep import examine
+    from statekeep_core.postgres.upkeep import can_migrate_beside_servers, examine
 
     examined = examine(url)
     found: Document = {
@@ -50,8 +53,12 @@ def of_database(url: str) -> Document:
         "written_by_release": examined.schema.written_by_release,
         "store_id": examined.store_id,
     }
-    if examined.schema.version != examined.schema.known_version:
-        return found | _of_another_schema(examined.schema.version)
+    schema = examined.schema
+    if schema.version > schema.known_version:
+        return found | _of_newer_schema(schema.version, schema.written_by_release)
+    if schema.version < schema.known_version:
+        beside = can_migrate_beside_servers(schema)
+        return found | _of_older_schema(schema.version, _WITH_SERVERS if beside else _WITHOUT_SERVERS)
     return found | _of_rows(examined.former_ids, examined.faults)
 
 
@@ -73,9 +80,13 @@ def shown(found: Document) -> str:
     return "\n".join(lines)
 
 
-def _of_another_schema(version: int) -> Document:
+def _of_older_schema(version: int, when: str) -> Document:
     # What must hold between the rows is written down for this release's schema alone.
-    return {"faults": [f"the schema is version {version}; run `statekeep db migrate`"]}
+    return {"faults": [f"the schema is version {version}; run `statekeep db migrate`{when}"]}
+
+
+def _of_newer_schema(version: int, release: str) -> Document:
+    return {"faults": [f"the schema is version {version}; examine it with statekeep-core {release} or newer"]}
 
 
 def _of_rows(former_ids: Iterable[FormerId], faults: Iterable[Fault]) -> Document:

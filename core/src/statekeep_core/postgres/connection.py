@@ -13,9 +13,11 @@ from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg.abc import PQGen
+
+OLDEST_POSTGRESQL = 14
 
 # A statement is milliseconds of work. Each limit is longer than the one before it, so that the cause is told.
 LOCK_SECONDS = 5
@@ -26,8 +28,11 @@ IDLE_SECONDS = 15
 SILENCE_SECONDS = 20.0
 CONNECT_SECONDS = 5
 
+# What the servers' connections are called in pg_stat_activity, and all others of this program.
+SERVER_NAME = "statekeep"
+_OTHER_NAME = "statekeep db"
+
 _SETTINGS = {
-    "application_name": "statekeep",
     "lock_timeout": f"{LOCK_SECONDS}s",
     "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
@@ -38,6 +43,14 @@ _SETTINGS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+}
+# A network that is cut is noticed by the system, also while a statement takes its time.
+_WAYS: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
 }
 # What is acknowledged is durable, whatever the database's default; a stricter one (remote_apply) stays.
 _DURABLE = (
@@ -59,22 +72,17 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             raise
 
 
-def connect(url: str) -> BoundedConnection:
+def connect(url: str, name: str = _OTHER_NAME) -> BoundedConnection:
     """Return a new connection; each statement commits by itself until one begins a transaction.
 
-    Raises :class:`psycopg.Error`.
+    Raises :class:`psycopg.Error`, and :class:`StoreUnusableError` for a PostgreSQL that is too old.
     """
-    connection = BoundedConnection.connect(
-        url,
-        autocommit=True,
-        prepare_threshold=3,
-        connect_timeout=CONNECT_SECONDS,
-        keepalives_idle=10,
-        tcp_user_timeout=15_000,
-    )
+    connection = BoundedConnection.connect(url, autocommit=True, prepare_threshold=3, **_WAYS)
     try:
+        _require_version(connection.info.server_version // 10_000, place_of(url))
         # Settings as one statement, and not as start-up options, which poolers refuse.
-        connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()))
+        settings = _SETTINGS | {"application_name": name}
+        connection.execute("; ".join(f"SET {each} = '{value}'" for each, value in settings.items()))
         connection.execute(_DURABLE)
     except BaseException:
         connection.close()
@@ -83,6 +91,38 @@ def connect(url: str) -> BoundedConnection:
     # One form per statement, whatever the size of its numbers.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
+    return connection
+
+
+def _require_version(major: int, place: str) -> None:
+    if major < OLDEST_POSTGRESQL:
+        raise StoreUnusableError(
+            what=f"the store {place}",
+            problem=f"it is PostgreSQL {major}",
+            remedy=f"use PostgreSQL {OLDEST_POSTGRESQL} or newer",
+        )
+
+
+def connect_patiently(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection for what takes minutes: no statement has a limit, and the way to it is watched.
+
+    The planner is PostgreSQL's own: reading everything is best done without keys. Raises
+    :class:`psycopg.Error`.
+    """
+    connection = psycopg.connect(url, autocommit=True, **_WAYS)
+    try:
+        connection.execute(
+            f"SET application_name = '{_OTHER_NAME}'; SET client_encoding = 'UTF8';"
+            f" SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+        )
+        connection.execute(_DURABLE)
+        # When this process is killed, its statement ends, and with it its locks. Not where PostgreSQL runs on
+        # a system that cannot tell it.
+        with contextlib.suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute("SET client_connection_check_interval = '1s'")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -104,10 +144,13 @@ def place_of(url: str) -> str:
 
 
 class Pool:
-    """Up to ``size`` connections, made when they are wanted. Safe for threads."""
+    """Up to ``size`` connections, made when they are wanted and looked at when new. Safe for threads."""
 
-    def __init__(self, url: str, size: int) -> None:
+    def __init__(
+        self, url: str, size: int, look_at: Callable[[BoundedConnection], None] = lambda _new: None
+    ) -> None:
         self._url = url
+        self._look_at = look_at
         self._place = place_of(url)
         self._size = size
         # None is a connection that is still to be made. The one that was used last is used next.
@@ -120,14 +163,15 @@ class Pool:
     def connection(self) -> Iterator[BoundedConnection]:
         """Lend a connection for the block, outside any transaction.
 
-        Raises :class:`UnavailableError` when none is free in time, and :class:`psycopg.Error` when none can
-        be made.
+        Raises :class:`UnavailableError` when none is free in time, :class:`psycopg.Error` when none can be
+        made, and what looking at a new one raises.
         """
         connection = self._take()
         kept: BoundedConnection | None = None
         try:
             if connection is None or connection.closed:
-                connection = connect(self._url)
+                connection = connect(self._url, SERVER_NAME)
+                self._look_at(connection)
             yield connection
             kept = self._usable(connection)
         except BaseException:

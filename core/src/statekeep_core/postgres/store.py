@@ -16,7 +16,9 @@ from statekeep_core.policy import Policy, Work
 from . import failures
 from .connection import Pool, place_of
 from .hot_path import HotPath
-from .migrate import migrate, require_usable
+from .migrate import migrate, migrations, require_usable
+from .schema import require_usable as require_usable_schema
+from .schema import schema_of
 from .transaction import PostgresTransaction
 from .waves import waves
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.metastore.clock import Clock
 
+    from .connection import BoundedConnection
     from .waves import Wave
 
     Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
@@ -69,7 +72,8 @@ class PostgresStore:
         self.place = place_of(url)
         self.policy = policy
         self._clock = clock
-        self._pool = Pool(url, connections)
+        self._known = migrations()
+        self._pool = Pool(url, connections, self._require_known)
         self._counting = threading.Lock()
         self.repeated = 0
 
@@ -104,6 +108,10 @@ class PostgresStore:
     def close(self) -> None:
         """Close the connections. Closed twice is fine."""
         self._pool.close()
+
+    def _require_known(self, connection: BoundedConnection) -> None:
+        # While the database was away, another release may have migrated it.
+        require_usable_schema(schema_of(connection, self._known), self.place)
 
     def _answered_together(self, wave: Wave) -> dict[int, Plain]:
         if not wave.hot:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import psycopg
+from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core.metastore import integrity, store_identity
 
-from .connection import CONNECT_SECONDS, place_of
+from .connection import connect_patiently, place_of
 from .failures import translated
-from .migrate import check, migrate
+from .migrate import check, migrate, migrations
+from .steps import servers_can_go_on
 from .store import open_store
 from .transaction import PostgresTransaction
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from statekeep_core.metastore.integrity import Fault
     from statekeep_core.metastore.store_identity import FormerId, Renewed
 
-    from .migrate import Schema
+    from .schema import Schema
 
 
 class Examined(NamedTuple):
@@ -38,7 +37,7 @@ def examine(url: str) -> Examined:
     schema = check(url)
     if schema.version != schema.known_version:
         return Examined(schema)
-    with translated(place_of(url)), _patient_connection(url) as connection:
+    with translated(place_of(url)), connect_patiently(url) as connection:
         tx = PostgresTransaction(connection, reads_only=True)
         examined = Examined(
             schema,
@@ -50,6 +49,11 @@ def examine(url: str) -> Examined:
         return examined
 
 
+def can_migrate_beside_servers(schema: Schema) -> bool:
+    """Return whether servers that know the schema go on when it is migrated to this release's."""
+    return servers_can_go_on(schema, migrations())
+
+
 def renew_id(url: str) -> Renewed:
     """Give a copy of a database, on which no server runs, an id of its own, after it has this schema."""
     migrate(url)
@@ -59,8 +63,3 @@ def renew_id(url: str) -> Renewed:
     finally:
         store.close()
     return renewed
-
-
-def _patient_connection(url: str) -> psycopg.Connection[Any]:
-    # Not a server's connection: reading everything takes minutes, and is best done without keys.
-    return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
