@@ -22,9 +22,15 @@ _LIMIT_SECONDS = 60
 
 
 class Statekeep:
-    """Runs the command with the test's store; ``folder`` is where it runs, and ``temporary`` its TMPDIR."""
+    """Runs the command with the test's store; ``folder`` is where it runs, and ``temporary`` its TMPDIR.
 
-    def __init__(self, folder: Path, temporary: Path) -> None:
+    On a store that several tests share, each has a run of its own.
+    """
+
+    def __init__(self, folder: Path, temporary: Path, run_id: str = RUN) -> None:
+        self.shown = f"{DAG}/{run_id}/{TASK}"
+        self._run = f"--run={run_id}"
+        self._the_task = (f"--dag={DAG}", self._run, f"--task={TASK}")
         self.folder = folder
         self.store = folder / "store" / "state.db"
         self.temporary = temporary
@@ -62,7 +68,7 @@ class Statekeep:
         self, *command: str, options: tuple[str, ...] = (), stdin: str = "", **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as the task, to its end."""
-        return self("run", *THE_TASK, *options, "--", *command, stdin=stdin, **environ)
+        return self("run", *self._the_task, *options, "--", *command, stdin=stdin, **environ)
 
     def shell(
         self, script: str, options: tuple[str, ...] = (), **environ: str
@@ -74,7 +80,7 @@ class Statekeep:
     def started(self, script: str, options: tuple[str, ...] = (), **environ: str) -> Iterator[Started]:
         """Start a shell script as the task. Whatever is left of it when the block ends is killed."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "statekeep", "run", *THE_TASK, *options, "--", "sh", "-c", script],
+            [sys.executable, "-m", "statekeep", "run", *self._the_task, *options, "--", "sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,7 +96,7 @@ class Statekeep:
 
     def tries(self) -> list[dict[str, Any]]:
         """Return what `statekeep tries list` says, oldest first."""
-        found: list[dict[str, Any]] = json.loads(self("tries", "list", "--json").stdout)
+        found: list[dict[str, Any]] = json.loads(self("tries", "list", "--json", self._run).stdout)
         return found[::-1]
 
     def statuses(self) -> list[str]:

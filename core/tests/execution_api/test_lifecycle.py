@@ -100,6 +100,34 @@ def test_who_holds_the_lock_takes_over_at_once(client: Client) -> None:
         client.ask(old, m.Get("k"))
 
 
+def test_who_has_the_secret_of_the_running_try_takes_over_at_once(client: Client) -> None:
+    old = client.start(holder="0" * 32)
+    new = client.ask(WORKER, m.Start(TASK, holder="1" * 32, holds_lock_of=("2" * 32, "0" * 32)))
+    assert (new.try_number, new.previous_status) == (2, "running")
+    with pytest.raises(errors.SupersededError):
+        client.ask(old, m.Get("k"))
+
+
+@pytest.mark.parametrize("secrets", [("0" * 32,), ("2" * 32,), ("",), ("1" * 31,), ()])
+def test_any_other_secret_is_no_licence(client: Client, secrets: tuple[str, ...]) -> None:
+    client.start(holder="0" * 32)
+    client.start(holder="1" * 32, holds_lock_of=("0" * 32,))
+    with pytest.raises(errors.TryRunningError):
+        client.start(holder="3" * 32, holds_lock_of=secrets)
+
+
+def test_a_try_without_a_secret_is_taken_over_with_none(client: Client) -> None:
+    client.start()
+    with pytest.raises(errors.TryRunningError):
+        client.start(holds_lock_of=("", "0" * 32))
+
+
+@pytest.mark.parametrize("options", [{"holder": "0" * 65}, {"holds_lock_of": ("0",) * 20}])
+def test_secrets_are_short_and_few(client: Client, options: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="holder"):
+        client.start(**options)
+
+
 def test_after_a_success_only_a_rerun_starts(client: Client) -> None:
     claims = client.start()
     client.ask(claims, m.Set("rows", b"5"))

@@ -178,3 +178,23 @@ def test_a_lock_tells_that_the_holder_before_is_gone_even_if_its_number_is_anoth
     assert lock is not None
     assert lock.tells_gone(f"another-container:{os.getppid()}")
     lock.release()
+
+
+def test_a_file_that_the_next_start_needs_outlives_its_holder_for_a_while(tmp_path: Path) -> None:
+    lock, other, held = (take_lock(tmp_path / f"{name}.lock") for name in ("a", "b", "held"))
+    assert lock is not None
+    assert other is not None
+    assert held is not None
+    for each in (lock, other):
+        each.claim("0" * 32)
+        each.leave()
+        each.release()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.lock", "b.lock", "held.lock"}
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    again = take_lock(lock.path)
+    assert again is not None
+    again.leave()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.lock", "held.lock"}
+    again.release()
+    held.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from statekeep_core import retention
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from statekeep_core.policy import Work
 
 _LONGEST_LEASE_SECONDS = 86_400
+_MOST_SECRETS = 20
+_LONGEST_SECRET = 64
 
 
 def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
     """Make a new try the current one: supersede the one before, drop what it had staged, grant the assets.
 
-    Raises :class:`TryRunningError` while another try's lease is live and the caller does not hold the
-    instance's lock, and :class:`AlreadySucceededError` after a success unless ``rerun``.
+    Raises :class:`TryRunningError` while another try's lease is live and the caller neither holds the
+    instance's lock nor gives the secret under which that try began, and :class:`AlreadySucceededError`
+    after a success unless ``rerun``.
     """
     if not isinstance(claims, m.WorkerClaims):
         raise ForbiddenError(what="start of a try", problem="it needs a worker's claims")
@@ -41,6 +45,7 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
         raise _refused(
             "fresh", "was given without rerun", "give both, to run a finished task again from nothing"
         )
+    _check_secrets(request)
     tx = work.tx
     lease_in_us = lease_us(request.lease_seconds)
     instance = _instance(tx, request.task)
@@ -52,7 +57,8 @@ def start(work: Work, claims: m.WorkerClaims, request: m.Start) -> m.Started:
     if request.fresh:
         task_entries.clear(tx, instance.instance_id)
     try_number = instance.current_try_number + 1
-    tries.begin(tx, instance.instance_id, try_number, request.supervisor, lease_in_us)
+    digest = _digest_of(request.holder) if request.holder else None
+    tries.begin(tx, instance.instance_id, try_number, request.supervisor, lease_in_us, digest)
     _grant_all(tx, instance.instance_id, try_number, request)
     return m.Started(
         instance_id=instance.instance_id,
@@ -75,7 +81,7 @@ def _make_way(tx: Transaction, instance_id: int, previous: tries.TryRecord, requ
     """Let go of the try before, or refuse the new one because of it."""
     if previous.status == "running":
         lease_left_us = previous.lease_left_us(tx.now)
-        if lease_left_us and not request.holds_lock:
+        if lease_left_us and not request.holds_lock and not _is_proved_gone(previous, request):
             raise TryRunningError(
                 task=describe(request.task),
                 try_number=previous.try_number,
@@ -90,6 +96,25 @@ def _make_way(tx: Transaction, instance_id: int, previous: tries.TryRecord, requ
             task=describe(request.task),
             try_number=previous.try_number,
             finished_at=_rfc3339(previous.finished_at or 0),
+        )
+
+
+def _is_proved_gone(running: tries.TryRecord, request: m.Start) -> bool:
+    """Return whether the caller found in its lock the secret of the running try's supervisor."""
+    return running.holder_digest in {_digest_of(secret) for secret in request.holds_lock_of}
+
+
+def _digest_of(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _check_secrets(request: m.Start) -> None:
+    secrets = (request.holder, *request.holds_lock_of)
+    if len(secrets) > _MOST_SECRETS or any(len(secret) > _LONGEST_SECRET for secret in secrets):
+        raise _refused(
+            "holder or holds_lock_of",
+            f"has more than {_MOST_SECRETS} secrets in all, or one of more than {_LONGEST_SECRET} characters",
+            "send what was found in the lock's file",
         )
 
 

@@ -40,6 +40,7 @@ def supervise(job: Job) -> Outcome:
         lock_directory=lock_directory(settings, environ),
         environ=config.task_environment(environ),
         say=say,
+        store_sees_locks=not settings.api.url,
         tidy_up=tidy_up,
     )
     return supervisor.run()

@@ -68,6 +68,11 @@ def of_unfinished(code: str) -> int:
     return _BY_CODE.get(code, CONFLICT)
 
 
+def is_end_unknown(code: str) -> bool:
+    """Return whether the store may take a try for running whose end it refused for this reason."""
+    return of_unfinished(code) in (UNAVAILABLE, INTERNAL, CONFIGURATION)
+
+
 def of_wait_status(wait_status: int) -> int:
     """Return the status for what ``waitpid`` said of the command: its own, or 128 + the signal's number."""
     import os

@@ -122,7 +122,7 @@ def _guard(pipe: int, lock: TryLock | None, socket_directory: Path, mask: set[si
         _kill(group_id)
     remove_socket_directory(socket_directory)
     if lock is not None:
-        lock.remove_file()
+        lock.leave()
     os._exit(0)
 
 

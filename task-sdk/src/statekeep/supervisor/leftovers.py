@@ -14,7 +14,9 @@ from .process_group import members_of
 
 _PAUSE_SECONDS = 0.005
 # No process has the number 0, nor one of more than nine digits.
-_TRACE = re.compile(rb"([1-9][0-9]{0,8}) (0|[1-9][0-9]{0,8}) ([^\n]*)\n")
+_TRACE = re.compile(
+    rb"([1-9][0-9]{0,8}) (0|[1-9][0-9]{0,8}) ([^\n]*)\n(?:([!-~]+ [0-9]{1,20})((?: [0-9a-f]{32})*)\n)?"
+)
 
 
 class Trace(NamedTuple):
@@ -22,15 +24,21 @@ class Trace(NamedTuple):
 
     The folder has a random name, which every process of the task has in its environment: by that it is told
     from a stranger whose group got the same number later.
+
+    ``file`` is which one this was written to: in a copy it tells nothing of who is alive. ``secrets`` are
+    those under which a try may run at a server (see ``TryLock``).
     """
 
     holder: int
     group_id: int = 0
     socket_directory: str = ""
+    file: str = ""
+    secrets: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
         """Return the file's content."""
-        return os.fsencode(f"{self.holder} {self.group_id} {self.socket_directory}\n")
+        more = f"{' '.join((self.file, *self.secrets))}\n" if self.file else ""
+        return os.fsencode(f"{self.holder} {self.group_id} {self.socket_directory}\n{more}")
 
 
 def decoded(content: bytes) -> Trace | None:
@@ -38,8 +46,10 @@ def decoded(content: bytes) -> Trace | None:
     found = _TRACE.fullmatch(content)
     if found is None:
         return None
-    holder, group_id, directory = found.groups()
-    return Trace(int(holder), int(group_id), os.fsdecode(directory))
+    holder, group_id, directory, file, secrets = found.groups(b"")
+    return Trace(
+        int(holder), int(group_id), os.fsdecode(directory), file.decode(), tuple(secrets.decode().split())
+    )
 
 
 def end_leftovers(trace: Trace) -> None:

@@ -7,9 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from .._shared.state import messages as m
-from .._shared.state.errors import TryRunningError
+from .._shared.state.errors import (
+    AlreadySucceededError,
+    InternalFaultError,
+    InvalidRequestError,
+    StatekeepError,
+    TryRunningError,
+)
 from .._shared.state.identity import ti_id_of
-from ..client.store_client import call
+from .._shared.state.wire import from_plain, raise_if_refused, to_plain
+from ..client.store_client import call, draw_request_id
 from .job import Job, check, shown
 from .try_lock import TryLock, replace_lock, take_lock
 
@@ -21,6 +28,9 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE_SECONDS = 0.2
 
+# What servers of an earlier release do not know, and refuse even when it says nothing.
+_NEW_FIELDS = ("holder", "holds_lock_of")
+
 
 def lock_path(lock_directory: Path, task: m.TaskAddress) -> Path:
     """Return where the lock of a task instance is."""
@@ -30,7 +40,8 @@ def lock_path(lock_directory: Path, task: m.TaskAddress) -> Path:
 class Starter:
     """Starts the tries of a job: the first with the lock taken and the store opened, the others after it.
 
-    ``lock`` is None when another process holds it, whose lease has run out: a suspended one.
+    ``lock`` is None when another process holds it, whose lease has run out: a suspended one. A store that
+    sees no locks is told what this one proves, in secrets (see :class:`TryLock`).
     """
 
     client: StoreClient
@@ -42,6 +53,7 @@ class Starter:
         open_client: Callable[[], StoreClient],
         *,
         lease_seconds: float,
+        sees_locks: bool = True,
         say: Callable[[str], None] = lambda _message: None,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
@@ -52,6 +64,7 @@ class Starter:
         self._path = path
         self._open_client = open_client
         self._lease_seconds = lease_seconds
+        self._secret = "" if sees_locks else os.urandom(16).hex()
         self._say = say
         self._on_step = on_step
         self._is_waiting = False
@@ -78,7 +91,7 @@ class Starter:
                     raise
             else:
                 if self.lock is None:
-                    self.lock = replace_lock(self._path)
+                    self._replace_lock()
                 self._on_step("try_started")
                 return started
 
@@ -88,8 +101,13 @@ class Starter:
         self._on_step("try_started")
         return started
 
+    def settle(self) -> None:
+        """Take note that the store knows how the last try ended: the next start need know nothing of it."""
+        if self.lock is not None:
+            self.lock.disclaim()
+
     def close(self) -> None:
-        """Let go of the store and of the lock, whose file is removed."""
+        """Let go of the store and of the lock, whose file is removed, unless a try may run yet."""
         try:
             if self._is_open:
                 self.client.close()
@@ -97,7 +115,7 @@ class Starter:
             self.release_lock()
 
     def release_lock(self) -> None:
-        """Let go of the lock, whose file is removed, and of nothing else; again is fine."""
+        """Let go of the lock, and of nothing else; again is fine."""
         lock, self.lock = self.lock, None
         if lock is not None:
             lock.release()
@@ -114,6 +132,11 @@ class Starter:
             if self.lock is not None:
                 self._on_step("lock_taken")
 
+    def _replace_lock(self) -> None:
+        self.lock = replace_lock(self._path)
+        if self.lock is not None and self._secret:
+            self.lock.claim(self._secret)
+
     def _start(self, *, is_retry: bool) -> m.Started:
         if not self._is_open:
             self.client = self._open_client()
@@ -128,7 +151,44 @@ class Starter:
         return self._ask(self._request(is_retry=is_retry, is_other_gone=True))
 
     def _ask(self, request: m.Start) -> m.Started:
-        started: m.Started = call(self.client, m.WorkerClaims(os.uname().nodename), request)
+        if not self._secret:
+            return self._ask_once(request)
+        try:
+            return self._ask_with_secrets(request)
+        except InvalidRequestError:
+            secret, self._secret = self._secret, ""
+        try:
+            return self._ask_once(request)  # a server of an earlier release: only the lease decides there
+        except InvalidRequestError:  # of this one's, too
+            self._secret = secret
+            raise
+
+    def _ask_with_secrets(self, request: m.Start) -> m.Started:
+        """Ask for a try under this supervisor's secret, which stands in the lock's file from before until
+        it is known that none has begun."""
+        if self.lock is None:
+            return self._ask_once(request._replace(holder=self._secret))
+        self.lock.claim(self._secret)
+        request = request._replace(holder=self._secret, holds_lock_of=self.lock.secrets_of_dead)
+        try:
+            started = self._ask_once(request)
+        except StatekeepError as error:
+            if error.is_first_answer and not isinstance(error, InternalFaultError):
+                self.lock.disclaim()
+            if isinstance(error, AlreadySucceededError):
+                self.lock.inherit()
+            raise
+        self.lock.inherit()
+        return started
+
+    def _ask_once(self, request: m.Start) -> m.Started:
+        plain = to_plain(request)
+        for name in _NEW_FIELDS:
+            if not plain[name]:
+                del plain[name]
+        claims = to_plain(m.WorkerClaims(os.uname().nodename))
+        reply = self.client.ask(claims, plain, draw_request_id())
+        started: m.Started = raise_if_refused(from_plain(reply, ignore_unknown=True))
         return started
 
     def _leave_it_to_the_holder(self) -> None:

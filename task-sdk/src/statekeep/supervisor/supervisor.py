@@ -51,11 +51,13 @@ class Supervisor:
         environ: Mapping[str, str],
         say: Callable[[str], None],
         on_step: Callable[[str], None] = lambda _step: None,
+        store_sees_locks: bool = True,
         finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,
         tidy_up: Callable[[StoreClient, m.Started], None] = lambda _client, _started: None,
     ) -> None:
         """Raises ``UnavailableError`` when this process may not open enough files.
 
+        ``store_sees_locks`` is False of a store behind a server, which learns of the lock otherwise.
         ``tidy_up`` is called when the job has ended and that is recorded, unless a signal asked for its end;
         the lock is free by then.
         """
@@ -67,6 +69,7 @@ class Supervisor:
         self._environ = environ
         self._say = say
         self._on_step = on_step
+        self._store_sees_locks = store_sees_locks
         self._finish_patience_seconds = finish_patience_seconds
         self._tidy_up = tidy_up
         self._loop = Loop()
@@ -93,6 +96,7 @@ class Supervisor:
             self._lock_path,
             self._open_client,
             lease_seconds=self._settings.lease_seconds,
+            sees_locks=self._store_sees_locks,
             say=self._say,
             on_step=self._on_step,
         )
@@ -119,6 +123,8 @@ class Supervisor:
         except Exception as fault:
             self._record_fault(starter, fault, started if self._life is None else self._life.started)
             raise
+        if outcome.refusal is None or not exit_status.is_end_unknown(outcome.refusal.code):
+            starter.settle()
         if outcome.refusal is None and not self._is_stopped():
             starter.release_lock()  # also where a guardian that was stopped has not removed its file
             self._tidy_up(starter.client, started)
@@ -130,6 +136,7 @@ class Supervisor:
         claims = m.TryClaims(started.instance_id, started.try_number)
         with contextlib.suppress(StatekeepError):
             call(starter.client, claims, m.Finish(False, None, reason))
+            starter.settle()
 
     def _run_guarded(self, socket_directory: Path, starter: Starter, started: m.Started) -> Outcome:
         self._guardian = Guardian(starter.lock, socket_directory)

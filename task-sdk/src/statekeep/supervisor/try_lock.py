@@ -26,20 +26,62 @@ _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 # What another disk or folder would not change, and time may.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
+# Of supervisors that were killed one after the other while no server answered; the rest wait for a lease.
+_MOST_SECRETS = 16
+# No lease is longer than a day.
+_OUTDATED_SECONDS = 2 * 86_400
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
 
 class TryLock:
-    """A held lock. It goes with the last process that has it open, however that dies."""
+    """A held lock. It goes with the last process that has it open, however that dies.
 
-    def __init__(self, path: Path, descriptor: int, previous_holder: int | None = None) -> None:
-        """``previous_holder`` is the process that had this very file locked before, and is gone."""
+    A server sees no locks. To it, this one is proved by the *secrets* in its file: each supervisor draws one,
+    writes it down before it asks for a try, and sends it along. Whoever gets this file's lock later, and
+    finds the secrets of supervisors that must be dead then, sends those, too. While a try may run under one
+    of them, the file stays.
+    """
+
+    def __init__(self, path: Path, descriptor: int, before: Trace | None = None) -> None:
+        """``before`` is what whoever had this very file locked, and is gone, has left in it."""
         self.path = path
         self.descriptor = descriptor
-        self.previous_holder = previous_holder
+        self.previous_holder = None if before is None else before.holder
+        found = () if before is None else before.secrets
+        # The newest, and the oldest, which runs if no server has answered since.
+        self.secrets_of_dead = found[: _MOST_SECRETS - 1] + found[_MOST_SECRETS - 1 :][-1:]
+        self._secret: str | None = None
         self._holder = os.getpid()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a try may run under a secret in the file."""
+        return self._secret is not None or bool(self.secrets_of_dead)
+
+    def claim(self, secret: str) -> None:
+        """Write down a secret under which a try is about to be asked for, beside those of the dead."""
+        if self._secret != secret:
+            self._secret = secret
+            self.note()
+
+    def disclaim(self) -> None:
+        """Take note that no try has begun under this holder's secret."""
+        self._secret = None
+
+    def inherit(self) -> None:
+        """Take note that another try has begun, or none is to: none runs under the secrets of the dead."""
+        self.secrets_of_dead = ()
 
     def note(self, group_id: int = 0, socket_directory: str = "") -> None:
         """Write down who holds the lock, and the task's process group, for whoever finds the file."""
-        content = Trace(self._holder, group_id, socket_directory).encoded()
+        own = () if self._secret is None else (self._secret,)
+        content = Trace(
+            self._holder,
+            group_id,
+            socket_directory,
+            _identity(self.descriptor),
+            own + self.secrets_of_dead,
+        ).encoded()
         # Written before it is cut: so the file keeps its block, and a disk that fills up later is no matter.
         os.pwrite(self.descriptor, content, 0)
         os.ftruncate(self.descriptor, len(content))
@@ -81,10 +123,24 @@ class TryLock:
             if self.is_found():
                 self.path.unlink()
 
+    def leave(self) -> None:
+        """Remove the file of a holder that has died, or leave it to the next start, which may need it.
+
+        Then those are removed that have been left for so long that no lease can run any more.
+        """
+        if not self.is_claimed:
+            self.remove_file()
+            return
+        os.utime(self.descriptor)
+        with contextlib.suppress(OSError):  # the next guardian does it
+            for other in self.path.parent.glob("*.lock"):
+                _remove_if_outdated(other)
+
     def release(self) -> None:
-        """Remove the file and let go, for every process that shares the lock."""
+        """Let go, for every process that shares the lock, and remove the file, unless it is needed yet."""
         # In this order: who opened the file before it was removed finds, once locked, that it is gone.
-        self.remove_file()
+        if not self.is_claimed:
+            self.remove_file()
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)
 
@@ -115,7 +171,9 @@ def take_lock(path: Path, *, pause: Callable[[float], None] = time.sleep) -> Try
 
 def _taken(path: Path, descriptor: int) -> TryLock:
     before = _trace(descriptor)
-    lock = TryLock(path, descriptor, before and before.holder)
+    if before is not None and before.file not in ("", _identity(descriptor)):
+        before = None  # somebody has copied the file, and the holder of the other may live
+    lock = TryLock(path, descriptor, before)
     try:
         if before is not None:
             end_leftovers(before)
@@ -190,6 +248,30 @@ def _is_file_at(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def _remove_if_outdated(path: Path) -> None:
+    if time.time() - path.stat().st_mtime < _OUTDATED_SECONDS:
+        return
+    descriptor = os.open(path, _FLAGS)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_file_at(path, descriptor):
+            path.unlink()
+    except BlockingIOError:
+        pass  # of a supervisor that runs for days
+    finally:
+        os.close(descriptor)
+
+
+def _identity(descriptor: int) -> str:
+    """Return what tells this file from its copies, on other machines too, until the machine restarts."""
+    try:
+        with open(_BOOT_ID, encoding="ascii") as file:  # noqa: PTH123 -- as short as it gets
+            machine = file.read().strip()
+    except OSError:  # not Linux
+        machine = os.uname().nodename
+    return f"{machine} {os.fstat(descriptor).st_ino}"
 
 
 def _trace(descriptor: int) -> Trace | None:

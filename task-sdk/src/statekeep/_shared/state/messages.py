@@ -76,7 +76,11 @@ class External(Message):
 
 class Start(Message):
     """Begin a try. ``holds_lock``: the caller knows, by the instance's operating-system lock, that whoever
-    ran before is gone, whatever its lease says. ``supervisor`` is shown to people (``host:pid``)."""
+    ran before is gone, whatever its lease says. ``supervisor`` is shown to people (``host:pid``).
+
+    What a server, which sees no lock, goes by: ``holder`` is a secret that the new try's supervisor has drawn
+    and keeps in the lock's file, and ``holds_lock_of`` are those that it found there, of dead supervisors. A
+    running try that began under one of them is gone."""
 
     task: TaskAddress
     inlets: tuple[AssetAddress, ...] = ()
@@ -87,6 +91,8 @@ class Start(Message):
     new_asset: bool = False
     holds_lock: bool = False
     lease_seconds: float = 60.0
+    holder: str = ""
+    holds_lock_of: tuple[str, ...] = ()
 
 
 class Started(Message):
