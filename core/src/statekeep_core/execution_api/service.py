@@ -64,7 +64,11 @@ def parse(claims: wire.Plain, request_id: str, request: wire.Plain, sending: Sen
 
 def is_read(call: Call) -> bool:
     """Return whether the call changes nothing, so that it needs no write lock."""
-    return isinstance(call.request, _READS) or getattr(call.request, "dry_run", False)
+    return _only_reads(call.request) or getattr(call.request, "dry_run", False)
+
+
+def _only_reads(request: Any) -> bool:
+    return isinstance(request, _READS) or state.is_batch_of_reads(request)
 
 
 def answer(work: Work, call: Call) -> Any:
@@ -128,7 +132,8 @@ def _must_not_repeat(request: Any) -> bool:
 
     A blind write of task state needs no record: it has one writer, which numbers its sendings.
     """
-    return not isinstance(request, (*_READS, m.Heartbeat, *_OF_A_SWEEPER)) and not is_blind(request)
+    may_repeat = _only_reads(request) or isinstance(request, (m.Heartbeat, *_OF_A_SWEEPER))
+    return not may_repeat and not is_blind(request)
 
 
 def is_blind(request: Any) -> bool:

@@ -147,7 +147,7 @@ def _check_size(policy: Policy, key: str, size_bytes: int) -> None:
 
 
 def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
-    """Do every operation in order, or none: each sees what those before it did.
+    """Do every operation in order, or none: each sees what those before it did, and nothing that others do.
 
     The error of one carries its number, from 1, as the fact ``operation_number``.
     """
@@ -160,11 +160,18 @@ def batch(work: Work, caller: Caller, request: m.Batch) -> m.BatchDone:
             raise error_from(error.code, {**error.facts, "operation_number": number}) from None
     _check_read_bytes(replies)
     writes = [place for place, reply in enumerate(replies) if isinstance(reply, m.Written)]
+    if is_batch_of_reads(request):
+        return m.BatchDone(tuple(replies))
     if not writes:  # a sum over an expired entry, say, whose reply has no room for what that leaves
         objects.settle(work.tx)
     elif left := _taken_left(work):  # by which of the operations is nobody's question: the last write says it
         replies[writes[-1]] = replies[writes[-1]]._replace(left=left)
     return m.BatchDone(tuple(replies))
+
+
+def is_batch_of_reads(request: Any) -> bool:
+    """Return whether the request is a batch that changes nothing, so that it is a read like any other."""
+    return isinstance(request, m.Batch) and all(isinstance(each, m.Get) for each in request.operations)
 
 
 def check_batch_length(operations: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from statekeep_core import retention
+from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import rules
 from statekeep_core._shared.state.errors import (
     AssetInactiveError,
@@ -134,26 +135,41 @@ def named_asset(tx: Transaction, address: AssetAddress) -> AssetRecord:
 
 
 def hold(tx: Transaction, caller: Caller, requests: Sequence[Any]) -> None:
-    """Hold what several requests will write, in the order that keeps two callers from waiting for each other.
+    """Hold all that several requests write or read, so that their reads are one cut: nobody changes it now.
 
-    Task instances that do not exist yet, and assets by name, are held when they are reached.
+    In the order that keeps two callers from waiting for each other. A task instance that does not exist yet
+    is held when a write makes it, and a read of it is refused. Reads alone hold nothing: they have one
+    snapshot.
     """
-    if not tx.is_shared:
+    if not tx.is_shared or not any(hasattr(request, "apply_now") for request in requests):
         return
-    written = {request.target for request in requests if hasattr(request, "apply_now")}
-    if isinstance(caller, TryCaller):
-        at_once = {request.target for request in requests if getattr(request, "apply_now", False)}
-        tx.locks.hold_assets(sorted(target for target in at_once if isinstance(target, int)))
-        return
-    tasks = [target for target in written if isinstance(target, TaskAddress)]
+    touched = {request.target for request in requests if not _only_adds_to_staging(caller, request)}
+    numbered = {target for target in touched if isinstance(target, int)}
+    if not isinstance(caller, TryCaller):
+        _hold_tasks(tx, [target for target in touched if isinstance(target, TaskAddress)])
+        named = [target for target in touched if isinstance(target, AssetAddress)]
+        if named:
+            tx.locks.hold_asset_names()  # or what they name could change before it is held
+        found = [assets.find_active(tx, target, held=False) for target in named]
+        numbered |= {asset.asset_id for asset in found if asset is not None}
+    tx.locks.hold_assets(sorted(numbered))
+
+
+def _only_adds_to_staging(caller: Caller, request: Any) -> bool:
+    """Return whether the request stages a write whatever stands, so that it need not wait for anybody."""
+    return (
+        isinstance(caller, TryCaller)
+        and isinstance(request, m.Set)
+        and not request.apply_now
+        and request.if_version is None
+        and not request.if_absent
+    )
+
+
+def _hold_tasks(tx: Transaction, tasks: list[TaskAddress]) -> None:
     found = [tries.number_of(tx, task) for task in tasks]
     instances = sorted(instance_id for instance_id in found if instance_id is not None)
     for instance_id in instances:
         tx.locks.hold_instance(instance_id)
     for instance_id in instances:
         tx.locks.hold_try(instance_id, tries.current_number(tx, instance_id))
-    named = [
-        assets.find_active(tx, target, held=False) for target in written if isinstance(target, AssetAddress)
-    ]
-    ids = {asset.asset_id for asset in named if asset is not None}
-    tx.locks.hold_assets(sorted(ids | {target for target in written if isinstance(target, int)}))
