@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tests.histories import requests
 from tests.histories.asking import Asker
 from tests.histories.client import Assignment
-from tests.histories.deeds import LOST, OK, REFUSED, UNKNOWN, Deed, Step, read_files, write_line
+from tests.histories.deeds import LOST, OK, OVERTAKEN, REFUSED, UNKNOWN, Deed, Step, read_files, write_line
 from tests.histories.nemesis import Database, Faults, Nemesis
 from tests.histories.serving import Servers
 
@@ -83,12 +83,11 @@ class Arena:
         database_url: str,
         *,
         servers: int,
-        blind_too: bool = False,
         database: Database | None = None,
     ) -> None:
         self._folder = folder
         self.database = database
-        self._faults = Faults(_ONE_IN, blind_too=blind_too)
+        self._faults = Faults(_ONE_IN)
         self._clients: list[ClientProcess] = []
         self._servers = Servers(folder, database_url, servers, self._faults)
         self._clients = [ClientProcess() for _ in range(_PROCESSES)]
@@ -168,6 +167,7 @@ def counted(deeds: Sequence[Deed]) -> Counter[str]:
         counts["deeds"] += 1
         counts[f"{deed.verb} {deed.outcome}"] += 1
         counts["answers lost"] += sum(attempt.fate == LOST for attempt in deed.attempts)
+        counts["overtaken"] += sum(attempt.fate == OVERTAKEN for attempt in deed.attempts)
         counts["unknown outcomes"] += deed.outcome == UNKNOWN and bool(deed.sent)
         counts["repeated, then answered"] += deed.outcome != UNKNOWN and len(deed.sent) > 1
         if deed.outcome == REFUSED:

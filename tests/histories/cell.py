@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.histories.deeds import OK, REFUSED, UNJUDGED, UNKNOWN, Answer, Deed, Step
+from tests.histories.deeds import OK, REFUSED, UNKNOWN, Answer, Deed, Step
 
 ENDED = ("succeeded", "failed")
 # Refusals that a key's own state explains. Others are answered before anybody looks at the key.
@@ -142,7 +142,7 @@ def _stepped(state: State | None, deed: Deed, cell: str, count: int) -> State | 
         if state is None:
             return None
         if step.cell == cell:
-            state = _one_step(state, deed, step, None if answer == UNJUDGED else answer)
+            state = _one_step(state, deed, step, answer)
     return state
 
 

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import NamedTuple
 
 from statekeep._shared.state import messages as m
+from statekeep.client.sendings import Sendings
 
 from tests.histories import requests
 from tests.histories.asking import Asker
@@ -52,6 +53,7 @@ class Party:
     def __init__(self, assignment: Assignment, ledger: Path) -> None:
         self.assignment = assignment
         self.end_at = time.monotonic() + assignment.seconds
+        self.sendings = Sendings()
         self._ledger = ledger.open("w")
         self._lock = Lock()
         self._tries: dict[str, list[OpenTry]] = defaultdict(list)
@@ -95,6 +97,7 @@ class Role(Thread):
             assignment.urls,
             answer_seconds=assignment.answer_seconds,
             draw=self._draw,
+            sendings=party.sendings,
         )
 
     def run(self) -> None:

@@ -24,9 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--history-seed", type=int, default=None, help="the seed of the first; each adds one")
     parser.addoption("--history-servers", type=int, default=2, help="how many servers serve the store")
     parser.addoption(
-        "--history-late-blind-writes", action="store_true", help="let plain sets and deletes come late, too"
-    )
-    parser.addoption(
         "--history-database",
         default="",
         help="the store's [database] url (default: a new file, and a new database)",
@@ -53,7 +50,6 @@ def history_seed(request: pytest.FixtureRequest) -> int:
 def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
     """Servers, their store and clients; on another store than these, one that is named by its url."""
     servers = int(str(_option(request, "--history-servers", 2)))
-    blind_too = bool(_option(request, "--history-late-blind-writes", False))
     given = str(_option(request, "--history-database", ""))
     with contextlib.ExitStack() as stack:
         url, database = given or str(tmp_path / "served" / "state.db"), None
@@ -61,7 +57,7 @@ def arena(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arena]:
             # One of its own: it is killed.
             database = stack.enter_context(running_cluster())
             url = _url(database)
-        arena = Arena(tmp_path, url, servers=servers, blind_too=blind_too, database=database)
+        arena = Arena(tmp_path, url, servers=servers, database=database)
         stack.callback(arena.close)
         yield arena
 

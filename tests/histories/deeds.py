@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# What became of one attempt: it was answered; no answer came, and it may have arrived; it was never sent.
-ANSWERED, LOST, UNSENT = "answered", "lost", "unsent"
+# What became of one attempt: it was answered; no answer came, and it may have arrived; it was never sent, or
+# the server has said that it did nothing, for which OVERTAKEN is one of the reasons.
+ANSWERED, LOST, UNSENT, OVERTAKEN = "answered", "lost", "unsent", "overtaken"
 OK, REFUSED, UNKNOWN = "ok", "refused", "unknown"
 FENCED = ("superseded", "try_finished")
 
@@ -52,10 +53,6 @@ class Answer(NamedTuple):
     writer: str | None = None
 
 
-# What one step was answered, and nobody judges.
-UNJUDGED = Answer(removed=-1)
-
-
 class Deed(NamedTuple):
     """One request over all its attempts, under one request id.
 
@@ -85,7 +82,7 @@ class Deed(NamedTuple):
     @property
     def sent(self) -> tuple[Attempt, ...]:
         """The attempts that may have arrived."""
-        return tuple(attempt for attempt in self.attempts if attempt.fate != UNSENT)
+        return tuple(attempt for attempt in self.attempts if attempt.fate not in (UNSENT, OVERTAKEN))
 
     @property
     def invoked_at(self) -> float:
@@ -100,10 +97,19 @@ class Deed(NamedTuple):
         return f"{self.task}#{self.try_number}" if self.try_number else self.client
 
     @property
+    def is_read(self) -> bool:
+        return self.verb == "state" and all(step.kind == "get" for step in self.steps)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether it writes one entry of a task's state, whatever stands there."""
+        alone = len(self.steps) == 1 and not self.steps[0].is_of_asset and not self.steps[0].is_conditional
+        return self.verb == "state" and alone and self.steps[0].kind in ("set", "delete")
+
+    @property
     def is_recorded(self) -> bool:
         """Whether the store promises to remember it, so that a repetition is answered and not done again."""
-        blind = len(self.steps) == 1 and not self.steps[0].is_of_asset and not self.steps[0].is_conditional
-        return self.verb != "state" or not (blind and self.steps[0].kind in ("set", "delete"))
+        return not self.is_read and not self.is_blind
 
 
 def write_line(deed: Deed) -> str:

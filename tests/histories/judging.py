@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from tests.histories.cell import State, after, is_explained
-from tests.histories.deeds import FENCED, LOST, OK, REFUSED, UNJUDGED, UNKNOWN, Answer, Attempt, Deed, Step
+from tests.histories.deeds import FENCED, LOST, OK, REFUSED, UNKNOWN, Answer, Attempt, Deed, Step
 from tests.histories.linearizing import DEFAULT_LIMIT, Move, Verdict, linearize
 
 # A key that is only ever added to, so that it must add up in the end.
@@ -24,21 +24,6 @@ class Violation(NamedTuple):
     evidence: str
 
 
-class Allowed(NamedTuple):
-    """What is known to go wrong, so that everything else can be told from it.
-
-    ``late_plain_writes``: a set or delete of task state without a condition, of which no record is kept, may
-    be done again at any time while its try lives, when an attempt of it got no answer.
-    ``mixed_batches``: others may commit between what two steps of a batch read.
-    """
-
-    late_plain_writes: bool = False
-    mixed_batches: bool = False
-
-
-NOTHING = Allowed()
-
-
 class Judgement(NamedTuple):
     """``undecided``: keys whose search was given up. ``looked_at``: states, over all keys."""
 
@@ -48,10 +33,8 @@ class Judgement(NamedTuple):
     undecided: list[str]
 
 
-def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allowed: Allowed = NOTHING) -> Judgement:
+def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
     """Return every violation that the deeds show, each key searched through at most ``limit`` states."""
-    if allowed.mixed_batches:
-        deeds = [_without_what_a_batch_read(deed) for deed in deeds]
     violations = [
         *_fencing(deeds),
         *_leases(deeds),
@@ -61,7 +44,7 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allowed: Allowed
         *_totals(deeds),
     ]
     cells = sorted({step.cell for deed in deeds for step in deed.steps})
-    judged = partial(judge_cell, deeds, limit=limit, allowed=allowed)
+    judged = partial(judge_cell, deeds, _given_up_at(deeds), limit=limit)
     verdicts = {cell: judged(cell) for cell in cells}
     for cell, verdict in verdicts.items():
         if verdict.is_linearizable is False:
@@ -74,36 +57,33 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT, allowed: Allowed
 # --- one key ---------------------------------------------------------------------------------------------
 
 
-def judge_cell(deeds: Sequence[Deed], cell: str, *, limit: int, allowed: Allowed) -> Verdict:
+def judge_cell(deeds: Sequence[Deed], given_up_at: Mapping[str, float], cell: str, *, limit: int) -> Verdict:
     """Say whether what was done to one key, and the lives of the tries that did it, have an order."""
     scope, name, _ = cell.split("/", 2)
     touching = [d for d in deeds if d.verb == "state" and any(step.cell == cell for step in d.steps)]
     tasks = {deed.task for deed in touching if deed.try_number}
     lives = [deed for deed in deeds if deed.verb in ("start", "finish") and deed.task in tasks]
-    all_moves = partial(_moves, cell=cell, allowed=allowed)
+    all_moves = partial(_moves, cell=cell, given_up_at=given_up_at)
     moves = [move for deed in [*touching, *lives] for move in all_moves(deed)]
     return linearize(moves, State(owner=name if scope == "task" else ""), limit=limit)
 
 
-def _moves(deed: Deed, *, cell: str, allowed: Allowed) -> Iterator[Move[State]]:
+def _moves(deed: Deed, *, cell: str, given_up_at: Mapping[str, float]) -> Iterator[Move[State]]:
     """Yield what the deed may have done to the key, and when."""
     sent = deed.sent
     if not sent:
         return
-    # A batch is recorded, of reads too: repeated, it answers what was read then.
-    is_read = deed.verb == "state" and len(deed.steps) == 1 and deed.steps[0].kind == "get"
-    if not is_read:
-        may_be_late = allowed.late_plain_writes and not deed.is_recorded
-        yield from _earlier_moves(deed, cell, sent, may_be_late=may_be_late)
+    if not deed.is_read:
+        yield from _earlier_moves(deed, cell, sent, given_up_at.get(deed.request_id, math.inf))
     if deed.outcome != UNKNOWN and is_explained(deed):
         # What was recorded is answered as it was at the first attempt that got through.
-        is_repeatable = deed.is_recorded and not is_read and (deed.outcome == OK or deed.verb == "finish")
+        is_repeatable = deed.is_recorded and (deed.outcome == OK or deed.verb == "finish")
         begun_at = sent[0 if is_repeatable else -1].invoked_at
         yield Move(_told(deed), begun_at, deed.completed_at, partial(_after, deed=deed, cell=cell))
 
 
 def _earlier_moves(
-    deed: Deed, cell: str, sent: Sequence[Attempt], *, may_be_late: bool
+    deed: Deed, cell: str, sent: Sequence[Attempt], given_up_at: float
 ) -> Iterator[Move[State]]:
     """Yield the attempts nobody answered, which may yet be done while nobody knows how the deed ended."""
     lost = [attempt for attempt in sent if attempt.fate == LOST]
@@ -111,26 +91,40 @@ def _earlier_moves(
     if deed.is_recorded and is_settled and deed.outcome != UNKNOWN:
         return
     unknown = deed._replace(outcome=UNKNOWN, answers=(), code="")
-    is_over = is_settled and deed.outcome != UNKNOWN and not may_be_late
-    until = deed.completed_at if is_over else math.inf
+    until = deed.completed_at if is_settled and deed.outcome != UNKNOWN else given_up_at
     for attempt in lost[:1] if deed.is_recorded else lost:
         done = partial(_after, deed=unknown, cell=cell)
         yield Move(_told(unknown), attempt.invoked_at, until, done, may_be_none=True)
 
 
+def _given_up_at(deeds: Sequence[Deed]) -> dict[str, float]:
+    """Return when plain writes of unknown outcome can be done no more: their client has gone on without them.
+
+    The next change of the try that the process asked for later, and was told to be done, has given them up.
+    """
+    changes = [
+        (deed, _process(deed))
+        for deed in deeds
+        if deed.verb == "state" and deed.try_number and not deed.is_read
+    ]
+    given_up: dict[str, float] = {}
+    for lost, process in changes:
+        if lost.is_blind and lost.outcome == UNKNOWN and lost.sent:
+            later = [
+                deed.completed_at
+                for deed, other in changes
+                if other == process and deed.outcome == OK and deed.sent[-1].invoked_at > lost.completed_at
+            ]
+            given_up[lost.request_id] = min(later, default=math.inf)
+    return given_up
+
+
+def _process(deed: Deed) -> tuple[str, str, int]:
+    return deed.client.partition("-")[0], deed.task, deed.try_number
+
+
 def _after(state: State, *, deed: Deed, cell: str) -> State | None:
     return after(state, deed, cell)
-
-
-def _without_what_a_batch_read(deed: Deed) -> Deed:
-    """Return the deed without the answers of a batch that nothing was applied by: gets, and staged writes."""
-    if len(deed.steps) == 1 or deed.verb != "state":
-        return deed
-    answers = tuple(
-        UNJUDGED if step.kind == "get" or answer.version is None else answer
-        for step, answer in zip(deed.steps, deed.answers, strict=bool(deed.answers))
-    )
-    return deed._replace(answers=answers)
 
 
 # --- promises that need no search ------------------------------------------------------------------------

@@ -17,7 +17,6 @@ _STOPPED_SECONDS = (0.1, 1.5)
 _PAUSE_SECONDS = (0.05, 0.4)
 _LATE_SECONDS = (0.0, 1.0)
 _WEIGHTS = (30, 42, 28, 15)  # to kill a server, to stop one, to stop a client, to kill the database
-_MAY_BE_BLIND = (b"POST /execution/v1/set ", b"POST /execution/v1/delete ")
 
 # How often each comes, of those that do: an answer lost after the commit is the fault that matters most.
 _FAULTS = {
@@ -47,10 +46,9 @@ class Database(Protocol):
 class Faults:
     """Names a fault for one request in so many, while it is switched on. Callable from any thread."""
 
-    def __init__(self, one_in: int, *, blind_too: bool = False) -> None:
+    def __init__(self, one_in: int) -> None:
         self.counts: Counter[str] = Counter()
         self.is_on = False
-        self._blind_too = blind_too
         self._draw = random.Random()
         self._one_in = one_in
         self._lock = Lock()
@@ -70,11 +68,10 @@ class Faults:
             self.counts[fault.name] += 1
             return fault
 
-    def late_seconds(self, head: bytes) -> float | None:
-        """Say how late a request comes, if it does; without ``blind_too``, none that may not be recorded."""
+    def late_seconds(self, _head: bytes) -> float | None:
+        """Say how late a request comes, if it does."""
         with self._lock:
-            is_kept = self.is_on and not self._draw.randrange(4 * self._one_in)
-            if not is_kept or (head.startswith(_MAY_BE_BLIND) and not self._blind_too):
+            if not self.is_on or self._draw.randrange(4 * self._one_in):
                 return None
             self.counts["LATE"] += 1
             return self._draw.uniform(*_LATE_SECONDS)

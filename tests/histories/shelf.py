@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from tests.histories.deeds import LOST, OK, REFUSED, UNKNOWN, UNSENT, Answer, Attempt, Deed, Step
+from tests.histories.deeds import LOST, OK, OVERTAKEN, REFUSED, UNKNOWN, UNSENT, Answer, Attempt, Deed, Step
 
 KEY = "task/t/k"
 OTHER = "task/t/o"
@@ -166,6 +166,24 @@ WRONG: dict[str, tuple[str, History]] = {
             asked(1, at(8, 9), got("1", 7)),
         ],
     ),
+    "a write that was given up is done after the next change": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, lost(2, 3), wrote("1", None)),
+            asked(1, at(4, 5), added("1", 6, OTHER)),
+            asked(1, at(6, 7), got(None, None)),
+            asked(1, at(8, 9), got("1", 7)),
+        ],
+    ),
+    "a batch of reads that was repeated answers what it read at first": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, (*lost(2, 3), *at(6, 7)), got(None, None), got(None, None, OTHER)),
+            asked(1, at(4, 5), wrote("1", 5)),
+        ],
+    ),
     "a lost write is done long after its try was superseded": (
         "linearizability",
         [
@@ -275,10 +293,22 @@ WRONG: dict[str, tuple[str, History]] = {
 
 RIGHT: dict[str, History] = {
     "nothing happened": [],
-    "a batch of reads that was repeated answers what it read at first": [
+    "a batch of reads that was repeated answers what it read at last": [
         FIRST,
-        asked(1, (*lost(2, 3), *at(6, 7)), got(None, None), got(None, None, OTHER)),
+        asked(1, (*lost(2, 3), *at(6, 7)), got("1", 5), got(None, None, OTHER)),
         asked(1, at(4, 5), wrote("1", 5)),
+    ],
+    "a write that was given up is done while the next change is on its way": [
+        FIRST,
+        asked(1, lost(2, 3), wrote("1", None)),
+        asked(1, at(4, 7), added("1", 6, OTHER)),
+        asked(1, at(4, 5), got(None, None)),
+        asked(1, at(5, 6), got("1", 5)),
+    ],
+    "a sending that was overtaken does not count": [
+        FIRST,
+        SECOND,
+        asked(2, (*at(2, 3, OVERTAKEN), *at(12, 13)), wrote("1", 5)),
     ],
     "a lost write is done later than it was given up": [
         FIRST,

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.histories.arena import Arena, History
-from tests.histories.judging import Allowed, judge
+from tests.histories.judging import judge
 
 # Each wait in it has a limit of its own, and a long run has none.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
@@ -31,12 +31,7 @@ _HAPPENED = (
 )
 # What a few histories may lack by chance.
 _MANY = 10
-_HAPPENED_IN_MANY = ("LATE", "unknown outcomes", "refused: try_finished", "refused: try_running")
-# What is known to go wrong, from the least to the most; the last only where others commit meanwhile.
-_KNOWN = {
-    "known: plain writes that came late": Allowed(late_plain_writes=True),
-    "known: batches that others commit between": Allowed(late_plain_writes=True, mixed_batches=True),
-}
+_HAPPENED_IN_MANY = ("LATE", "overtaken", "unknown outcomes", "refused: try_finished", "refused: try_running")
 # Every refusal that a client without a fault can meet here.
 _EXPECTED = (
     "superseded",
@@ -51,10 +46,9 @@ _EXPECTED = (
 
 def test_random_histories_keep_the_promises(arena: Arena, history_runs: int, history_seed: int) -> None:
     counts: Counter[str] = Counter()
-    known = list(_KNOWN)[: 1 if arena.database is None else 2]
     for seed in range(history_seed, history_seed + history_runs):
         history = arena.run(seed, _SECONDS)
-        counts += history.counts + _judged(history, known) + Counter(histories=1)
+        counts += history.counts + _judged(history) + Counter(histories=1)
         print(f"history {seed}: {len(history.deeds)} deeds")
     print(f"from seed {history_seed}: {dict(sorted(counts.items()))}")
     expected = _HAPPENED + (_HAPPENED_IN_MANY if history_runs >= _MANY else ())
@@ -63,21 +57,13 @@ def test_random_histories_keep_the_promises(arena: Arena, history_runs: int, his
     assert not missing, f"nothing of {missing} has happened; {counts}"
 
 
-def _judged(history: History, known: list[str]) -> Counter[str]:
-    """Return what was judged; fail with what is needed to look into it when a promise is broken.
-
-    What is known to go wrong is counted, so that it hides nothing else. A plain set or delete of task state
-    that comes late is done again, which test_late_requests expects to fail for as long as it does.
-    """
-    judgement, counts = judge(history.deeds), Counter[str]()
-    for name in known:
-        if judgement.violations:
-            judgement = judge(history.deeds, allowed=_KNOWN[name])
-            counts = Counter({name: 1})
+def _judged(history: History) -> Counter[str]:
+    """Return what was judged; fail with what is needed to look into it when a promise is broken."""
+    judgement = judge(history.deeds)
     where = f"--history-seed {history.seed} --history-runs 1; recorded in {[*map(str, history.files)]}"
     shown = "\n".join(f"{violation.promise}: {violation.evidence}" for violation in judgement.violations)
     assert not judgement.violations, f"{where}\n{shown}"
     assert not judgement.undecided, f"{where}\nthe search was given up for {judgement.undecided}"
     codes = {deed.code for deed in history.deeds if deed.code}
     assert codes <= {*_EXPECTED}, f"{where}\nrefused with {codes - {*_EXPECTED}}"
-    return counts + Counter({"keys": judgement.keys, "states": judgement.looked_at})
+    return Counter({"keys": judgement.keys, "states": judgement.looked_at})
