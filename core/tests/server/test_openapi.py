@@ -25,9 +25,9 @@ def test_every_endpoint_is_in_it_with_its_request_and_its_replies() -> None:
     assert set(paths) == {*ENDPOINTS, "/health/live", "/health/ready"}
     assert {endpoint.request for endpoint in ENDPOINTS.values()} == set(REPLIES)
     operation = paths["/execution/v1/get"]["post"]
-    assert operation["requestBody"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/Get"
-    }
+    whole, targets = operation["requestBody"]["content"]["application/json"]["schema"]["allOf"]
+    assert whole == {"$ref": "#/components/schemas/Get"}
+    assert {"$ref": "#/components/schemas/AssetAddress"} not in targets["properties"]["target"]["anyOf"]
     replies = operation["responses"]["200"]["content"]["application/json"]["schema"]["oneOf"]
     assert [reply["$ref"].rpartition("/")[2] for reply in replies] == ["Entry", "Absent"]
 
@@ -51,8 +51,24 @@ def test_a_schema_has_the_messages_fields_and_requires_those_without_a_default()
 
 
 def test_every_code_is_in_it() -> None:
-    problem = document()["components"]["responses"]["Problem"]["content"]["application/problem+json"]
-    assert problem["schema"]["properties"]["code"]["enum"] == sorted(error_classes())
+    assert schemas()["Problem"]["properties"]["code"]["enum"] == sorted(error_classes())
+
+
+def test_an_operation_says_with_which_codes_it_may_be_refused() -> None:
+    responses = document()["paths"]["/execution/v1/heartbeat"]["post"]["responses"]
+    assert set(responses) == {"200", "401", "409", "413", "422", "500", "503"}
+    [whole, narrower] = responses["409"]["content"]["application/problem+json"]["schema"]["allOf"]
+    assert whole == {"$ref": "#/components/schemas/Problem"}
+    assert narrower["properties"]["code"]["enum"] == ["overtaken", "superseded", "try_finished"]
+    assert narrower["properties"]["status"] == {"const": 409}
+
+
+def test_people_name_what_they_ask_about_and_a_try_may_mean_its_own_state() -> None:
+    for prefix, is_required in (("/api/v1/", True), ("/execution/v1/", False)):
+        body = document()["paths"][f"{prefix}clear"]["post"]["requestBody"]
+        assert body["required"] is is_required
+        narrower = body["content"]["application/json"]["schema"]["allOf"][1]
+        assert ("target" in narrower.get("required", ())) is is_required
 
 
 def test_the_server_gives_it_to_everybody(tmp_path: Path) -> None:

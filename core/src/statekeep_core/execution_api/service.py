@@ -51,10 +51,10 @@ class Call(NamedTuple):
 
 def parse(claims: wire.Plain, request_id: str, request: wire.Plain, sending: Sending | None = None) -> Call:
     """Return a call from its plain parts. Raises :class:`InvalidRequestError` for what is malformed."""
-    if len(request_id) > _LONGEST_REQUEST_ID or not request_id.isascii():
+    if len(request_id) > _LONGEST_REQUEST_ID or not (request_id.isascii() and request_id.isprintable()):
         raise InvalidRequestError(
             what="request id",
-            problem=f"has {len(request_id):,} characters, over the limit of {_LONGEST_REQUEST_ID} of ASCII",
+            problem=f"has {len(request_id):,} characters, of which up to {_LONGEST_REQUEST_ID} may be, in printable ASCII",
             remedy="send 128 random bits as hexadecimal",
         )
     if isinstance(request, dict):  # what else came is told below that it is no request

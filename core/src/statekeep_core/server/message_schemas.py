@@ -19,6 +19,9 @@ from statekeep_core._shared.state.rules import (
 Schema = dict[str, Any]
 
 _LARGEST = 2**63 - 1
+# In one request: as the execution API has them.
+_MAX_ITEMS = 1_000
+_LIMITED = frozenset({"operations", "backend_ids", "origins", "object_ids"})
 _NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
 _NAME: Schema = {
     "type": "string",
@@ -28,8 +31,14 @@ _NAME: Schema = {
 }
 _KEY: Schema = _NAME | {"maxLength": MAX_KEY_CHARACTERS}
 _ASSET_NAME: Schema = _NAME | {"maxLength": MAX_ASSET_FIELD_CHARACTERS}
-_NULL: Schema = {"type": "null"}
-_NOT_NULL: Schema = {"not": _NULL, "description": "any JSON value but null, kept byte for byte"}
+NULL: Schema = {"type": "null"}
+ASSET_ID: Schema = {"type": "integer", "minimum": -_LARGEST - 1, "maximum": _LARGEST}
+_GENERATION = "~[0-9A-Za-z]{26}$"
+_STORAGE_KEY: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS + 27}
+_VALUE: Schema = {
+    "description": "any JSON value but null, kept byte for byte, in its one form: without spaces, without "
+    "escapes that JSON does not ask for, nested to 60 levels; null: none is held here"
+}
 # What an annotation does not say. By message and field, or by field alone.
 _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
     {
@@ -37,11 +46,13 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
         "TaskAddress.run_id": _NAME,
         "TaskAddress.task_id": _NAME,
         "map_index": {"type": "integer", "minimum": -1, "maximum": MAX_MAP_INDEX},
+        # A filter that no task matches is none that is refused.
+        "ListTries.map_index": ASSET_ID,
         "AssetAddress.name": _ASSET_NAME,
         "AssetAddress.uri": _ASSET_NAME,
         "limit": {"type": "integer", "minimum": 1, "maximum": _LARGEST},
-        "Increment.by": _NOT_NULL,
-        "SetMax.value": _NOT_NULL,
+        "Increment.by": _VALUE | {"type": "number"},
+        "SetMax.value": _VALUE | {"type": ["number", "string"]},
         "Get.key": _KEY,
         "Set.key": _KEY,
         "Delete.key": _KEY,
@@ -50,6 +61,14 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
         "Rewind.key": _KEY,
         "ListHistory.key": _KEY,
         "ListEntries.after": _KEY,
+        "ListEntries.prefix": _KEY | {"minLength": 0, "pattern": _NO_CONTROL_CHARACTERS.replace("+", "*")},
+        "External.storage_key": _STORAGE_KEY,
+        "Condemn.storage_keys": {
+            "type": "array",
+            "maxItems": _MAX_ITEMS,
+            "items": _STORAGE_KEY
+            | {"minLength": 28, "pattern": _NO_CONTROL_CHARACTERS.removesuffix("$") + _GENERATION},
+        },
         "External.reference": {"type": "string", "minLength": 1, "maxLength": 4_096},
         "External.backend_id": {"type": "string", "minLength": 1, "maxLength": 512},
         "External.size_bytes": {"type": "integer", "minimum": 0, "maximum": _LARGEST},
@@ -62,7 +81,7 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
                     "description": "seconds",
                 },
                 {"const": "never"},
-                _NULL | {"description": "the store's default"},
+                NULL | {"description": "the store's default"},
             ]
         },
         "lease_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
@@ -77,8 +96,8 @@ _PLAIN: MappingProxyType[type, Schema] = MappingProxyType(
         str: {"type": "string"},
         bool: {"type": "boolean"},
         float: {"type": "number"},
-        int: {"type": "integer", "minimum": -_LARGEST - 1, "maximum": _LARGEST},
-        type(None): _NULL,
+        int: ASSET_ID,
+        type(None): NULL,
     }
 )
 # What several fields must be together.
@@ -90,14 +109,27 @@ _TOGETHER: MappingProxyType[str, Schema] = MappingProxyType(
                 {"required": ["uri"], "properties": {"uri": {"type": "string"}}},
             ]
         },
+        "Start": {
+            "if": {"required": ["fresh"], "properties": {"fresh": {"const": True}}},
+            "then": {"required": ["rerun"], "properties": {"rerun": {"const": True}}},
+        },
+        "External": {
+            "anyOf": [
+                {"properties": {"digest": NULL}},
+                {"required": ["digest"], "properties": {"storage_key": {"pattern": _GENERATION}}},
+            ]
+        },
         "Set": {
+            "not": {
+                "required": ["if_version", "if_absent"],
+                "properties": {"if_version": {"type": "integer"}, "if_absent": {"const": True}},
+            },
             "if": {"required": ["external"], "properties": {"external": {"type": "object"}}},
-            "then": {"properties": {"value": _NULL}},
-            "else": {"properties": {"value": {"not": _NULL}}},
+            "then": {"properties": {"value": NULL}},
+            "else": {"properties": {"value": {"not": NULL}}},
         },
     }
 )
-_VALUE: Schema = {"description": "any JSON value but null, kept byte for byte; null: none is held here"}
 _DIGEST: Schema = {"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]{43}=$"}
 
 
@@ -136,7 +168,7 @@ def _field(message: type[Any], name: str, hint: Any) -> Schema:
     narrower = _NARROWER.get(f"{message.__name__}.{name}") or _NARROWER.get(name)
     schema = narrower if narrower is not None and hint is not type(None) else _of_hint(name, hint)
     if narrower is not None and type(None) in get_args(hint) and name != "retention":
-        schema = {"anyOf": [narrower, _NULL]}
+        schema = {"anyOf": [narrower, NULL]}
     if name in message._field_defaults and _is_plain(message._field_defaults[name]):
         schema = schema | {"default": message._field_defaults[name]}
     return schema
@@ -146,7 +178,11 @@ def _of_hint(name: str, hint: Any) -> Schema:
     if get_origin(hint) is tuple:
         items = _of_hint(name, get_args(hint)[0])
         # Alone, a request says its kind by its path; among others, by its field.
-        return {"type": "array", "items": items | {"required": ["kind"]} if name == "operations" else items}
+        array: Schema = {
+            "type": "array",
+            "items": items | {"required": ["kind"]} if name == "operations" else items,
+        }
+        return array | {"maxItems": _MAX_ITEMS} if name in _LIMITED else array
     if get_origin(hint) in (Union, types.UnionType):
         options = [_of_hint(name, option) for option in get_args(hint)]
         return _VALUE if _VALUE in options else {"anyOf": options}

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from statekeep_core import __version__
 from statekeep_core._shared.state.errors import error_classes
-from statekeep_core._shared.state.routes import REQUEST_ID_HEADER
+from statekeep_core._shared.state.routes import REQUEST_ID_HEADER, SENDING_HEADER
 
 from .endpoints import ENDPOINTS, Endpoint
 from .message_schemas import Schema, messages_in, reference_to, schema_of
+from .refusals import refusals_of
 from .reply_kinds import REPLIES
+from .request_schemas import is_body_required, request_schema
 
 PATH = "/openapi.json"
 
+_HEADERS: MappingProxyType[int, Schema] = MappingProxyType(
+    {
+        401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
+        503: {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}},
+    }
+)
 _HEALTH = {"/health/live": "whether the server lives", "/health/ready": "whether it can take requests now"}
 
 
@@ -26,7 +35,8 @@ def document() -> dict[str, Any]:
             "version": __version__,
             "description": "/execution/v1 is for supervisors and their tasks' tokens, /api/v1 for people. "
             "Keys and values travel in bodies only. Unknown fields are refused in requests; "
-            "ignore them in replies.",
+            "ignore them in replies. Integers are written without a fraction and an exponent. "
+            "Texts hold no lone surrogates.",
         },
         "security": [{"bearer": []}],
         "paths": {endpoint.path: {"post": _operation(endpoint)} for endpoint in ENDPOINTS.values()}
@@ -39,9 +49,8 @@ def document() -> dict[str, Any]:
                     "description": "a credential, or a try's token",
                 }
             },
-            "parameters": {"RequestId": _request_id()},
-            "responses": {"Problem": _problem()},
-            "schemas": _schemas(),
+            "parameters": {"RequestId": _request_id(), "Sending": _sending()},
+            "schemas": _schemas() | {"Problem": _problem()},
         },
     }
 
@@ -51,12 +60,13 @@ def _operation(endpoint: Endpoint) -> Schema:
     return {
         "operationId": endpoint.path.strip("/").replace("/", "_").replace("-", "_"),
         "summary": endpoint.kind,
-        "parameters": [{"$ref": "#/components/parameters/RequestId"}],
+        "parameters": [
+            {"$ref": f"#/components/parameters/{name}"}
+            for name in ("RequestId", *([] if endpoint.is_for_people else ["Sending"]))
+        ],
         "requestBody": {
-            # Nothing at all counts as an empty object.
-            "required": len(endpoint.request._fields) > len(endpoint.request._field_defaults)
-            or "allOf" in _request(endpoint),
-            "content": {"application/json": {"schema": _request(endpoint)}},
+            "required": is_body_required(endpoint),
+            "content": {"application/json": {"schema": request_schema(endpoint)}},
         },
         "responses": {
             "200": {
@@ -65,25 +75,29 @@ def _operation(endpoint: Endpoint) -> Schema:
                     "application/json": {"schema": reply[0] if len(reply) == 1 else {"oneOf": reply}}
                 },
             },
-            **{status: {"$ref": "#/components/responses/Problem"} for status in _statuses()},
+            **{str(status): _refused(status, codes) for status, codes in refusals_of(endpoint).items()},
         },
     }
 
 
-def _request(endpoint: Endpoint) -> Schema:
-    if not endpoint.is_for_people or "target" not in endpoint.request._fields:
-        return reference_to(endpoint.request)
-    # Outside any try there is no task that goes without saying.
-    named = {"required": ["target"], "properties": {"target": {"not": {"type": "null"}}}}
-    return {"allOf": [reference_to(endpoint.request), named]}
-
-
-def _statuses() -> list[str]:
-    return sorted({str(cls.http_status) for cls in error_classes().values()})
+def _refused(status: int, codes: list[str]) -> Schema:
+    schema = {
+        "allOf": [
+            {"$ref": "#/components/schemas/Problem"},
+            {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
+        ]
+    }
+    refused: Schema = {
+        "description": " or ".join(f"`{code}`" for code in codes),
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+    headers = _HEADERS.get(status)
+    return refused if headers is None else refused | {"headers": headers}
 
 
 def _health(what: str) -> Schema:
-    answer = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
+    properties = {"status": {"enum": ["live", "ready", "unready"]}, "problem": {"type": "string"}}
+    answer = {"type": "object", "properties": properties, "required": ["status"]}
     content = {"application/json": {"schema": answer}}
     return {
         "operationId": f"health_{what.split()[-1]}",
@@ -107,9 +121,23 @@ def _request_id() -> Schema:
     }
 
 
+def _sending() -> Schema:
+    return {
+        "name": SENDING_HEADER,
+        "in": "header",
+        "required": False,
+        "description": "The number of this sending, greater for each one of a try, repetitions included. "
+        "`; floor=N` (up to the number) gives up all below N, as whoever repeats a request does with the one "
+        "before: a plain set or delete of task state that arrives under such a number is refused as "
+        "`overtaken`. Without the header it is done whenever it comes.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,18}(; *floor=[0-9]{1,18})?$"},
+    }
+
+
 def _problem() -> Schema:
-    schema = {
+    return {
         "type": "object",
+        "description": "A problem document (RFC 9457). `code` is stable; `detail` is made of `facts`.",
         "properties": {
             "type": {"type": "string"},
             "title": {"type": "string"},
@@ -120,12 +148,9 @@ def _problem() -> Schema:
                 "type": "object",
                 "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
             },
+            "request_id": {"type": "string", "description": "What the server's log has this request under."},
         },
         "required": ["type", "title", "status", "detail", "code", "facts"],
-    }
-    return {
-        "description": "A problem document (RFC 9457). `code` is stable; `detail` is made of `facts`.",
-        "content": {"application/problem+json": {"schema": schema}},
     }
 
 
