@@ -16,6 +16,7 @@ from statekeep_core.retention import is_sweep_due, sweep_step
 
 from .logs import event
 from .observing import NOBODY
+from .sweep_pace import Pace, rest_seconds
 
 if TYPE_CHECKING:
     from statekeep_core.policy import Work
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 LEASE = "sweep"
 # Longer than the longest step and the pause after it; who is killed is succeeded after this.
 _LEASE_SECONDS = 30.0
-# A request that comes meanwhile waits for one step, of some milliseconds.
-_STEP_ROWS = 200
-_SHORTEST_PAUSE_SECONDS = 0.01
 # So often a server looks whether a sweep is due, or whoever was at it is gone.
 _LOOK_SECONDS = 60.0
 
@@ -57,10 +55,12 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Sweep if it is due and no other server does; give it up as soon as another one has taken over."""
-        cursor, total = None, Swept()
+        cursor, total, pace = None, Swept(), Pace()
         while True:
             began_at = time.monotonic()
-            swept = await self._engine.transact(lambda work: self._step(work, cursor))  # noqa: B023 -- awaited
+            swept = await self._engine.transact(
+                lambda work: self._step(work, cursor, pace)  # noqa: B023 -- awaited
+            )
             if swept is None:
                 return
             self._observers.swept(swept)
@@ -68,16 +68,17 @@ class Sweeper:
             if cursor is None:
                 _log.info("the store is swept", extra=event("sweep", **_removed(total)))
                 return
-            # At most half of one thread's time, however slow the store is.
-            await asyncio.sleep(max(_SHORTEST_PAUSE_SECONDS, time.monotonic() - began_at))
+            took_seconds = time.monotonic() - began_at
+            pace = pace.after(took_seconds)
+            await asyncio.sleep(rest_seconds(took_seconds))
 
-    def _step(self, work: Work, cursor: str | None) -> Swept | None:
+    def _step(self, work: Work, cursor: str | None, pace: Pace) -> Swept | None:
         """Do one step; None when it is not this server's to do."""
         if cursor is None and not is_sweep_due(work.tx, self._every_us):
             return None
         if not leases.take(work.tx, LEASE, self._holder, _LEASE_SECONDS):
             return None
-        swept = sweep_step(work, cursor, room=_STEP_ROWS)
+        swept = sweep_step(work, cursor, room=pace.rows)
         if swept.cursor is None:
             leases.release(work.tx, LEASE, self._holder)
         return swept
