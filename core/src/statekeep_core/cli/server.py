@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -69,6 +68,7 @@ def _serve(arguments: Namespace) -> int:
     environ = process_environment()
     settings = config.load(environ, {name: text for name, text in given.items() if text is not None})
     try:
+        from statekeep_core.server import logs
         from statekeep_core.server.serving import serve, serve_with_workers
     except ModuleNotFoundError as error:
         if error.name not in ("jwt", "uvicorn", "uvloop", "msgspec"):
@@ -76,7 +76,7 @@ def _serve(arguments: Namespace) -> int:
         raise UnsupportedError(
             what="`statekeep server`", problem="it is not installed; pip install 'statekeep-core[server]'"
         ) from None
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.server, sys.stderr)
     if settings.server.workers > 1:
         return serve_with_workers(settings.server, environ, _say, _status_of)
     serve(settings.server, environ, _say)

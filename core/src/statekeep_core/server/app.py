@@ -170,7 +170,8 @@ class Application:
             return self._document
         page = self._observation.page
         if path == METRICS_PATH and is_get and page is not None:
-            _check_operator(await self._access.caller_of(_text(exchange.headers.get(b"authorization"))))
+            exchange.caller = await self._access.caller_of(_text(exchange.headers.get(b"authorization")))
+            _check_operator(exchange.caller)
             return await page.response()
         if endpoint is None and not path.startswith("/health/"):
             raise NotFoundError(what="this path")

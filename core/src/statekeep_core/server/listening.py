@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 from statekeep_core._shared.state.errors import StoreUnusableError
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from statekeep_core.server_options import Server
+
+    class Place(Protocol):
+        """Where to listen; the settings of the server are one."""
+
+        @property
+        def host(self) -> str: ...
+        @property
+        def port(self) -> int: ...
+
 
 # Where the kernel shares connections out among the sockets that have one address. Elsewhere the last one
 # that was bound gets them all.
@@ -21,12 +32,17 @@ _LEAVING_SECONDS = 2.0
 _PAUSE_SECONDS = 0.1
 
 
-def bound(options: Server) -> socket.socket:
+def bound(place: Place) -> socket.socket:
     """Return a socket that has the address of the settings, and takes no connections yet.
 
     Raises :class:`StoreUnusableError` when the address is not to be had.
     """
-    return _bound(options, options.port)
+    return _bound(place, place.port)
+
+
+def shared(place: Place) -> socket.socket:
+    """As :func:`bound`, at an address that other processes have in this way, too, and each may answer."""
+    return _bound(place, place.port, is_shared=True)
 
 
 def reserved(options: Server) -> socket.socket:
@@ -69,11 +85,11 @@ def url_of(options: Server, listener: socket.socket) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _bound(options: Server, port: int, *, is_shared: bool = False) -> socket.socket:
+def _bound(place: Place, port: int, *, is_shared: bool = False) -> socket.socket:
     listener: socket.socket | None = None
     try:
         [(family, kind, _, _, address), *_] = socket.getaddrinfo(
-            options.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            place.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,8 +100,8 @@ def _bound(options: Server, port: int, *, is_shared: bool = False) -> socket.soc
         if listener is not None:
             listener.close()
         raise StoreUnusableError(
-            what=f"the address {options.host}:{port}",
+            what=f"the address {place.host}:{port}",
             problem=str(error.strerror or error),
-            remedy="set [server] host and port to one that is free here",
+            remedy="set [server] host and port, or metrics_address, to one that is free here",
         ) from error
     return listener

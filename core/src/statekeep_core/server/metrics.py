@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from statekeep_core import __version__
@@ -101,9 +107,10 @@ class Metrics(Observer):
     """Counts. One per process; with several workers, each page tells of all of them."""
 
     def __init__(self) -> None:
-        self._folder = folder_of_workers(os.environ)
+        self._folder = folder_of_workers()
         if self._folder:
             forget_dead(Path(self._folder))
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self._registry = CollectorRegistry()
         self._figures = figures(self._registry)
         self._figures.build.labels(__version__).set(1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
-from statekeep_core import config, embedded, policy
+from statekeep_core import __version__, config, embedded, policy
 from statekeep_core._shared.state.errors import UnavailableError, UnsupportedError
 
 from .access import prepare
 from .engine import PostgresEngine, SqliteEngine
+from .logs import event
+from .observing import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from statekeep_core.postgres.store import PostgresStore
 
     from .engine import Store
+    from .observing import Observers
+
+_log = logging.getLogger(__name__)
 
 OneOfOurs = TypeVar("OneOfOurs", SqliteEngine, PostgresEngine)
 
@@ -37,26 +43,38 @@ def open_store(environ: Mapping[str, str]) -> Store:
 
 
 async def open_engine(
-    environ: Mapping[str, str], say: Callable[[str], None]
+    environ: Mapping[str, str], say: Callable[[str], None], observers: Observers = NOBODY
 ) -> SqliteEngine | PostgresEngine:
     """Return an engine on the store of the settings, which has what a first start needs.
 
-    Waits for a database that is away, for as long as it takes, and says why. Says what :func:`prepare` made.
-    Raises what :func:`open_store` raises otherwise.
+    Waits for a database that is away, for as long as it takes; the log says why. Says what :func:`prepare`
+    made. Raises what :func:`open_store` raises otherwise.
     """
     settings = config.load(environ)
+    is_file = not config.is_postgresql(settings.database.url)
+    _log.info("opening the store", extra=event("starting", release=__version__, on=_engine_name(is_file)))
     limit = settings.server.max_waiting_requests
-    if not config.is_postgresql(settings.database.url):
-        return await _ready(SqliteEngine(lambda: embedded.open_configured(environ), waiting_limit=limit), say)
+    if is_file:
+        file = SqliteEngine(
+            lambda: embedded.open_configured(environ), waiting_limit=limit, observers=observers
+        )
+        return await _ready(file, say)
     said = ""
     while True:
+        database = PostgresEngine(
+            lambda: _open_postgresql(settings), waiting_limit=limit, observers=observers
+        )
         try:
-            return await _ready(PostgresEngine(lambda: _open_postgresql(settings), waiting_limit=limit), say)
+            return await _ready(database, say)
         except UnavailableError as error:
             if str(error) != said:
                 said = str(error)
-                say(f"waiting for the database: {said}")
+                _log.warning("waiting for the database: %s", said, extra=event("database_awaited"))
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _engine_name(is_file: bool) -> str:
+    return "sqlite" if is_file else "postgresql"
 
 
 async def _ready(engine: OneOfOurs, say: Callable[[str], None]) -> OneOfOurs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import resource
 import signal
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,9 @@ from .access import Access
 from .app import Application
 from .bodies import Bodies
 from .connections import BoundedProtocol
+from .logs import event
+from .metrics_files import shared_by_workers
+from .observation import observation_of
 from .opening import open_engine, prepare_workers
 from .sweeping import Sweeper
 from .workers import Workers
@@ -29,6 +33,10 @@ if TYPE_CHECKING:
     from statekeep_core.server_options import Server
 
     from .engine import Engine
+    from .observation import Observation
+    from .observing import Observers
+
+_log = logging.getLogger(__name__)
 
 # A worker's idle connection is kept for longer than two of its heartbeats are apart.
 _KEEP_ALIVE_SECONDS = 75
@@ -50,14 +58,15 @@ class Post(NamedTuple):
 def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Serve the store of the settings until SIGTERM or SIGINT, and return when all is committed and closed.
 
-    Says where it listens once it takes requests, and on the first start the credential that it has made.
-    Waits for a database that is away. Raises what keeps the store from being opened, or the address from
-    being listened on.
+    The log tells where it listens once it takes requests. Says on the first start the credential that it has
+    made, which is for no log. Waits for a database that is away. Raises what keeps the store from being
+    opened, or the address from being listened on.
     """
     allow_descriptors()
     with listening.bound(options) as listener:
         url = listening.url_of(options, listener)
-        serve_at(Post(listener, lambda: say(f"listening on {url}")), options, environ, say)
+        serve_at(Post(listener, lambda: _log_ready(url, 1)), options, environ, say)
+        _log.info("the server has ended", extra=event("stopped"))
 
 
 def serve_with_workers(
@@ -73,7 +82,7 @@ def serve_with_workers(
     """
     prepare_workers(environ, options.workers)
     allow_descriptors()
-    with listening.reserved(options) as address:
+    with listening.reserved(options) as address, shared_by_workers():
         url = listening.url_of(options, address)
 
         def work(lifeline: int, is_ready: Callable[[], None]) -> int:
@@ -83,12 +92,18 @@ def serve_with_workers(
 
             return status_of(served)
 
-        return Workers(
+        status = Workers(
             options.workers,
             work,
             grace_seconds=options.stop_grace_seconds,
-            are_ready=lambda: say(f"{options.workers} workers are listening on {url}"),
+            are_ready=lambda: _log_ready(url, options.workers),
         ).run()
+        _log.info("the server has ended", extra=event("stopped", status=status))
+        return status
+
+
+def _log_ready(url: str, workers: int) -> None:
+    _log.info("listening on %s", url, extra=event("ready", url=url, workers=workers))
 
 
 def serve_at(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -107,15 +122,16 @@ def allow_descriptors() -> None:
 
 
 async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    engine = await _opened(post, environ, say)
+    observation = observation_of(options)
+    engine = await _opened(post, environ, say, observation.observers)
     if engine is None:
         return
     try:
         access = Access(engine, token_seconds=options.token_seconds)
         bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
-        application = Application(engine, access, bodies)
+        application = Application(engine, access, bodies, observation)
         server = _Server(_loaded(_configuration(application, options), options))
-        async with _sweeping(engine, options):
+        async with observation.of(engine, options), _sweeping(engine, options, observation):
             with _stopping(post, server, application):
                 # Not earlier: who meets a server that waits for its database is to ask another one.
                 post.listener.listen(_BACKLOG)
@@ -123,6 +139,7 @@ async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: C
                 await server.serve(sockets=[post.listener])
     finally:
         await engine.close()
+        observation.close()
 
 
 class _Server(uvicorn.Server):
@@ -134,11 +151,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def _sweeping(engine: Engine, options: Server) -> AsyncIterator[None]:
+async def _sweeping(engine: Engine, options: Server, observation: Observation) -> AsyncIterator[None]:
     if not options.sweep_every_seconds:
         yield
         return
-    sweeping = asyncio.ensure_future(Sweeper(engine, options.sweep_every_seconds).run())
+    sweeper = Sweeper(engine, options.sweep_every_seconds, observation.observers)
+    sweeping = asyncio.ensure_future(sweeper.run())
     try:
         yield
     finally:
@@ -155,6 +173,7 @@ def _stopping(post: Post, server: _Server, application: Application) -> Iterator
     """
 
     def stop() -> None:
+        _log.info("told to end; answering what is in flight", extra=event("stopping"))
         application.health.leave()
         server.force_exit = server.should_exit and post.lifeline is None
         server.should_exit = True
@@ -185,9 +204,11 @@ def _once(act: Callable[[], object], loop: asyncio.AbstractEventLoop, lifeline: 
     return ended
 
 
-async def _opened(post: Post, environ: Mapping[str, str], say: Callable[[str], None]) -> Engine | None:
+async def _opened(
+    post: Post, environ: Mapping[str, str], say: Callable[[str], None], observers: Observers
+) -> Engine | None:
     """Return the engine; None when the server is told to stop while it waits for its database."""
-    opening = asyncio.ensure_future(open_engine(environ, say))
+    opening = asyncio.ensure_future(open_engine(environ, say, observers))
     # The first process of a container has no signals but those that it handles.
     with _told_to_end(post, opening.cancel):
         await asyncio.wait([opening])

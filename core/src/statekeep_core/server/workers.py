@@ -16,6 +16,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from .logs import event
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -142,7 +144,7 @@ class Workers:
             return self._work(self._lifeline, lambda: _say_ready(says_ready))
         # Nothing of a child's may reach what is further up the parent's stack.
         except BaseException:
-            _log.exception("a worker met a fault")
+            _log.exception("a worker met a fault", extra=event("fault"))
             return _FAULT_STATUS
 
     # --- what happens ------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ class Workers:
                     if number in _ENDING:
                         self._stop()
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            _log.error("workers did not end within their grace, and are killed")
+            _log.error("workers did not end within their grace, and are killed", extra=event("killing"))
             self._kill()
 
     def _wait_seconds(self) -> float:
@@ -202,6 +204,7 @@ class Workers:
             dead,
             how,
             pause_seconds,
+            extra=event("worker_died", worker=worker.number, worker_pid=dead, status=status),
         )
 
     # --- ending ------------------------------------------------------------------------------------------
