@@ -54,7 +54,7 @@ def parse(claims: wire.Plain, request_id: str, request: wire.Plain, sending: Sen
     if len(request_id) > _LONGEST_REQUEST_ID or not (request_id.isascii() and request_id.isprintable()):
         raise InvalidRequestError(
             what="request id",
-            problem=f"has {len(request_id):,} characters, of which up to {_LONGEST_REQUEST_ID} may be, in printable ASCII",
+            problem=f"has over {_LONGEST_REQUEST_ID} characters, or others than the printable ones of ASCII",
             remedy="send 128 random bits as hexadecimal",
         )
     if isinstance(request, dict):  # what else came is told below that it is no request
