@@ -2,7 +2,8 @@
 
 Each consumer is built by both routes from a copy of the tree in every state that a checkout can have; all its
 wheels must be equal, byte for byte. Then they are installed in clean environments outside the repository (the
-SDK alone, both together, and both with different versions of the contract inside), and do their main job.
+SDK alone, both together, and both with different versions of the contract inside), and do their main job. At
+last workers of this release work with a server of the one before, and the other way round.
 
 Run with ``uv run scripts/smoke_wheels.py``; the status is 0 when everything held.
 """
@@ -15,9 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smoke.across_releases import work_across
 from smoke.builds import BuildError, build_both_routes, only_file, run_uv, write_constraints
 from smoke.environments import Environment, SmokeError
 from smoke.main_job import expect, expect_sdk_alone, run_main_job
+from smoke.previous import PREVIOUS_COMMIT, wheels_of
 from smoke.trees import CONSUMERS, MUTILATIONS, copy_repository, mutilate
 
 if TYPE_CHECKING:
@@ -53,6 +56,20 @@ def smoke(scratch: Path) -> None:
     mixed = Environment(scratch / "mixed", [sdk, other_core], constraints)
     use("two versions of the contract", expect_two_contracts, mixed)
     use("the main job across both versions", run_main_job, mixed)
+    work_with_the_previous_release(sdk, core, constraints, scratch / "previous")
+
+
+def work_with_the_previous_release(sdk: Path, core: Path, constraints: Path, scratch: Path) -> None:
+    """Each release's workers with the other's server, as while machines are upgraded one after the other."""
+    previous = wheels_of(PREVIOUS_COMMIT, ROOT, scratch)
+    this = Environment(scratch / "this", _with_extras(sdk, core), constraints)
+    before = Environment(scratch / "before", _with_extras(*previous), constraints)
+    use("workers of this release with the previous server", lambda worker: work_across(worker, before), this)
+    use("workers of the previous release with this server", lambda worker: work_across(worker, this), before)
+
+
+def _with_extras(sdk: Path, core: Path) -> list[str]:
+    return [f"{sdk}[objectstore]", f"{core}[server]"]
 
 
 def wheel_of_every_route(pristine: Path, distribution: str, scratch: Path) -> Path:
