@@ -150,3 +150,40 @@ def test_the_secret_is_in_the_lock_file_alone(shared_server: ServerProcess, work
     assert len(secret) == 32
     assert secret not in shown + "\n".join(shared_server.said)
     shared_server.start()
+
+
+@ON_ONE_ENGINE
+def test_a_stop_ends_the_wait_for_a_server_that_is_to_record_the_end(
+    shared_server: ServerProcess, worker: Statekeep
+) -> None:
+    with worker.started("statekeep state set k 1; echo ready; read _") as run:
+        assert run.line() == "ready"
+        shared_server.kill()
+        run.say("go")
+        assert "no server answers" in run.stderr.readline()
+        run.signal(signal.SIGTERM)
+        assert run.wait() == 69
+        [said] = run.messages()
+    assert said.startswith(f"statekeep: the success of try 1 of {worker.shown} was not recorded: ")
+    assert "stopped before there was an answer" in said
+    shared_server.start()
+    after = worker.shell("statekeep state get k")
+    assert (after.returncode, after.stdout) == (0, "1\n")
+    assert after.stderr == did_not_finish(worker)
+    assert worker.left_behind() == []
+
+
+@ON_ONE_ENGINE
+def test_a_stop_ends_the_wait_for_a_server_that_is_to_start_a_try(
+    shared_server: ServerProcess, worker: Statekeep
+) -> None:
+    shared_server.kill()
+    with worker.started("echo never") as run:
+        assert "no server answers" in run.stderr.readline()
+        run.signal(signal.SIGINT)
+        assert run.wait() == 128 + signal.SIGINT
+        assert "stopped before it answered" in run.messages()[-1]
+        assert run.wait_for_end_of_output() == ""
+    shared_server.start()
+    assert worker.shell("true").returncode == 0
+    assert worker.left_behind() == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from answers import Answers
@@ -25,7 +26,7 @@ def loop() -> Iterator[Loop]:
 
 
 def finish(
-    loop: Loop, client: Answers, patience_seconds: float, is_stopped: bool = False
+    loop: Loop, client: Any, patience_seconds: float, stops: Callable[[], int] = lambda: 0
 ) -> tuple[m.Finished | m.Refusal, list[str]]:
     said: list[str] = []
     finishing = Finishing(
@@ -34,7 +35,7 @@ def finish(
         CLAIMS,
         patience_seconds=patience_seconds,
         say=said.append,
-        is_stopped=lambda: is_stopped,
+        stops=stops,
         pause_seconds=0.001,
     )
     return finishing.finish(m.Finish(True, 0)), said
@@ -50,11 +51,24 @@ def test_a_finish_that_meets_an_absent_store_is_repeated_under_its_id(loop: Loop
     assert said[0].startswith("the try's end could not be recorded: the store is unavailable")
 
 
-@pytest.mark.parametrize(("patience_seconds", "is_stopped"), [(0.002, False), (3600, True)])
+@pytest.mark.parametrize(("patience_seconds", "stops"), [(0.002, 0), (3600, 1)])
 def test_patience_ends_by_itself_or_when_the_supervisor_is_told_to_end(
-    loop: Loop, patience_seconds: float, is_stopped: bool
+    loop: Loop, patience_seconds: float, stops: int
 ) -> None:
-    assert finish(loop, Answers(AWAY), patience_seconds, is_stopped)[0] == AWAY
+    assert finish(loop, Answers(AWAY), patience_seconds, lambda: stops)[0] == AWAY
+
+
+def test_a_stop_ends_the_wait_for_an_answer_and_one_that_came_before_does_not(loop: Loop) -> None:
+    class Silent(Answers):
+        def submit(self, *arguments: Any, **named: Any) -> None:
+            super().submit(*arguments, **{**named, "on_reply": lambda _: None})
+            loop.call_after(0.001, lambda: stopped.append(1))
+
+    stopped: list[int] = [1]
+    reply, _ = finish(loop, Silent(AWAY), patience_seconds=3600, stops=lambda: len(stopped))
+    assert isinstance(reply, m.Refusal)
+    assert (reply.code, len(stopped)) == ("unavailable", 2)
+    assert "stopped before" in str(reply.facts["problem"])
 
 
 def test_a_refusal_that_time_does_not_change_is_not_repeated(loop: Loop) -> None:

@@ -20,7 +20,7 @@ _SIGNALLED = 128
 MEANINGS: tuple[tuple[str, str], ...] = (
     ("0", "the command succeeded, now or in an earlier run (which is said)"),
     (str(USAGE), "the command line or a request was wrong; nothing was run"),
-    (str(UNAVAILABLE), "the store could not be used for too long; the try may have to be run again"),
+    (str(UNAVAILABLE), "the store could not be used for too long, or until this was stopped; run it again"),
     (str(INTERNAL), "a fault of Statekeep itself"),
     (str(TRY_RUNNING), "another try of this task is running; nothing was run"),
     (str(CONFLICT), "the command succeeded, but its asset writes do not apply any more: the try has failed"),

@@ -20,6 +20,10 @@ WRITE = selectors.EVENT_WRITE
 _WAKE = b"\0"  # no signal has the number 0
 
 
+class StoppedError(BaseException):
+    """A signal came that ends what the main thread waits for. No mere Exception, which others would catch."""
+
+
 class Deadline:
     """A call that is due at an instant of the monotonic clock, unless it is cancelled before."""
 
@@ -45,6 +49,7 @@ class Loop:
         self._calls: deque[Callable[[], None]] = deque()
         self._is_woken = False
         self._on_signal: Callable[[int], None] | None = None
+        self._interrupting: tuple[int, ...] = ()
         self._pipe, self._wake_end = os.pipe()
         for descriptor in (self._pipe, self._wake_end):
             os.set_blocking(descriptor, False)
@@ -87,7 +92,7 @@ class Loop:
         handlers = {}
         for number in numbers:
             if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
-                handlers[number] = signal.signal(number, _leave_it_to_the_pipe)
+                handlers[number] = signal.signal(number, self._interrupt)
         try:
             yield
         finally:
@@ -95,6 +100,18 @@ class Loop:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)
             self._on_signal = None
+
+    @contextlib.contextmanager
+    def interruptible(self, numbers: Iterable[int]) -> Iterator[None]:
+        """Raise :class:`StoppedError` in the block when one of these signals comes, besides the usual call.
+
+        For what blocks the main thread and bears to be left anywhere.
+        """
+        self._interrupting = tuple(numbers)
+        try:
+            yield
+        finally:
+            self._interrupting = ()
 
     def run_until(self, is_done: Callable[[], bool]) -> None:
         """Run callbacks until ``is_done()``, which is asked after each round of them."""
@@ -150,6 +167,7 @@ class Loop:
             if number and self._on_signal is not None:
                 self._on_signal(number)
 
-
-def _leave_it_to_the_pipe(_number: int, _frame: object) -> None:
-    """Make Python write the signal's number to the pipe, which it does for signals with a handler only."""
+    def _interrupt(self, number: int, _frame: object) -> None:
+        # Python writes the number to the pipe besides, which it does for signals with a handler only.
+        if number in self._interrupting:
+            raise StoppedError

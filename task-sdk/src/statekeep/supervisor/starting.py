@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from .._shared.state import messages as m
@@ -13,11 +14,13 @@ from .._shared.state.errors import (
     InvalidRequestError,
     StatekeepError,
     TryRunningError,
+    UnavailableError,
 )
 from .._shared.state.identity import ti_id_of
 from .._shared.state.wire import from_plain, raise_if_refused, to_plain
 from ..client.store_client import call, draw_request_id
 from .job import Job, check, shown
+from .loop import StoppedError
 from .try_lock import TryLock, replace_lock, take_lock
 
 if TYPE_CHECKING:
@@ -54,10 +57,14 @@ class Starter:
         *,
         lease_seconds: float,
         sees_locks: bool = True,
+        interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
         say: Callable[[str], None] = lambda _message: None,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
-        """Raises ``InvalidRequestError`` for a job whose numbers are none."""
+        """Raises ``InvalidRequestError`` for a job whose numbers are none.
+
+        A server is asked within ``interruptible()``, which may raise :class:`StoppedError`.
+        """
         check(job)
         self.lock: TryLock | None = None
         self._job = job
@@ -65,6 +72,7 @@ class Starter:
         self._open_client = open_client
         self._lease_seconds = lease_seconds
         self._secret = "" if sees_locks else os.urandom(16).hex()
+        self._interruptible = nullcontext if sees_locks else interruptible
         self._say = say
         self._on_step = on_step
         self._is_waiting = False
@@ -187,7 +195,13 @@ class Starter:
             if not plain[name]:
                 del plain[name]
         claims = to_plain(m.WorkerClaims(os.uname().nodename))
-        reply = self.client.ask(claims, plain, draw_request_id())
+        try:
+            with self._interruptible():
+                reply = self.client.ask(claims, plain, draw_request_id())
+        except StoppedError:
+            stopped = UnavailableError(what="the server", problem="this was stopped before it answered")
+            stopped.is_first_answer = False
+            raise stopped from None
         started: m.Started = raise_if_refused(from_plain(reply, ignore_unknown=True))
         return started
 

@@ -77,6 +77,7 @@ class Supervisor:
         self._guardian: Guardian | None = None
         self._life: TryLife | None = None
         self._stopped_by: int | None = None
+        self._stops = 0
 
     def run(self) -> Outcome:
         """Run the job and return how it ended; nothing of it is alive or held then.
@@ -97,6 +98,7 @@ class Supervisor:
             self._open_client,
             lease_seconds=self._settings.lease_seconds,
             sees_locks=self._store_sees_locks,
+            interruptible=lambda: self._loop.interruptible(STOPPING),
             say=self._say,
             on_step=self._on_step,
         )
@@ -109,6 +111,7 @@ class Supervisor:
             finally:
                 directory.remove()
         except StatekeepError as error:
+            self._pause(0)  # a signal that has just ended the wait is noted
             self._say(str(error))
             return Outcome(error.code, self._status_of(error), None, refusal_of(error))
         finally:
@@ -167,7 +170,7 @@ class Supervisor:
                 self._job,
                 started,
                 patience_seconds=self._finish_patience_seconds,
-                is_stopped=self._is_stopped,
+                stops=lambda: self._stops,
             )
             outcome = self._life.run()
             if not self._life.may_follow or not retries_left:
@@ -190,6 +193,7 @@ class Supervisor:
         else:
             if number in STOPPING:
                 self._stopped_by = number
+                self._stops += 1
             if self._life is not None:
                 self._life.running.forward(number)
 

@@ -32,7 +32,7 @@ class TryLife:
         started: m.Started,
         *,
         patience_seconds: float,
-        is_stopped: Callable[[], bool],
+        stops: Callable[[], int],
     ) -> None:
         claims = to_plain(m.TryClaims(started.instance_id, started.try_number))
         self.running = SupervisedTry(place, job, started, claims)
@@ -47,7 +47,7 @@ class TryLife:
             claims,
             patience_seconds=patience_seconds,
             say=place.say,
-            is_stopped=is_stopped,
+            stops=stops,
         )
 
     def run(self) -> Outcome:
