@@ -43,8 +43,9 @@ PACKAGES = (
         "task-sdk/src",
         layers=(
             ("_shared",),
-            ("api_options", "backend_options", "asset", "run_target"),
+            ("api_options", "backend_options", "tracing_options", "asset", "run_target"),
             ("config",),
+            ("tracing",),
             ("channel", "client", "backends"),
             ("errors",),
             ("accessors",),
@@ -94,6 +95,11 @@ THIRD_PARTY = (
     # What the extra `server` brings; an embedded store loads none of it.
     ThirdParty("statekeep_core.server", ("jwt", "uvicorn", "uvloop"), at_import=True),
     ThirdParty("statekeep_core", ("msgspec",), at_import=False),
+    # The extra `metrics`, imported where the settings ask for it; a server without it counts nothing.
+    ThirdParty("statekeep_core.server.metrics", ("prometheus_client",), at_import=True),
+    # The extra `tracing`, likewise; whatever is not traced imports none of it.
+    ThirdParty("statekeep_core.server.tracing", ("opentelemetry",), at_import=True),
+    ThirdParty("statekeep.tracing", ("opentelemetry",), at_import=False),
 )
 
 

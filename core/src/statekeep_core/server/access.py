@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from statekeep_core._shared.state.errors import InvalidRequestError, UnauthenticatedError
 from statekeep_core.metastore import credentials, signing_keys
 
+from .caller import Caller
 from .tokens import TaskToken, Tokens, UnknownKeyError
 
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ _TRUSTED_SECONDS = 60.0
 _PREFIX = "statekeep_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SECRET_BYTES = 32
-
-
-class Caller(NamedTuple):
-    """Whoever asks. ``token`` is set for a try; else ``name`` and ``role`` are those of its credential."""
-
-    name: str = ""
-    role: str = ""
-    token: TaskToken | None = None
 
 
 class _Known(NamedTuple):

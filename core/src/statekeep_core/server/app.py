@@ -25,8 +25,8 @@ from .bodies import Bodies, ClientGoneError
 from .endpoints import ENDPOINTS
 from .health import Health
 from .logs import event
-from .observation import METRICS_PATH, Observation
-from .observing import CLIENT_GONE, Exchange
+from .observation import Observation
+from .observing import CLIENT_GONE, METRICS_PATH, Exchange
 from .responses import Response
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
 
-    from .access import Access, Caller
+    from .access import Access
+    from .caller import Caller
     from .endpoints import Endpoint
     from .engine import Engine
     from .observing import Headers

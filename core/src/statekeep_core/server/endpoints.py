@@ -12,7 +12,7 @@ from statekeep_core._shared.state.wire import Plain, to_plain
 from statekeep_core.metastore.credentials import OPERATOR
 
 if TYPE_CHECKING:
-    from .access import Caller
+    from .caller import Caller
 
 _STATE = (
     m.Get,

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from statekeep_core import __version__
 
-from .metrics_files import folder_of_workers, forget_dead
+from .metrics_files import forget_dead
 from .observing import NO_TRAFFIC, Observer
 
 if TYPE_CHECKING:
@@ -106,8 +106,9 @@ def figures(registry: CollectorRegistry) -> Figures:
 class Metrics(Observer):
     """Counts. One per process; with several workers, each page tells of all of them."""
 
-    def __init__(self) -> None:
-        self._folder = folder_of_workers()
+    def __init__(self, folder: str = "") -> None:
+        """``folder``: where the workers count together, which the process's environment names, too."""
+        self._folder = folder
         if self._folder:
             forget_dead(Path(self._folder))
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations

@@ -9,7 +9,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
 
 # Prometheus's client has no other way to be told, and reads it when it is imported.
@@ -17,22 +17,25 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @contextlib.contextmanager
-def shared_by_workers() -> Iterator[None]:
-    """Have the processes that are forked in this block count together, in a folder that goes with it."""
+def shared_by_workers(environ: MutableMapping[str, str]) -> Iterator[None]:
+    """Have the processes that are forked in this block count together, in a folder that goes with it.
+
+    ``environ`` is that of this process.
+    """
     folder = tempfile.mkdtemp(prefix="statekeep-metrics-")
     parent = os.getpid()
-    os.environ[VARIABLE] = folder
+    environ[VARIABLE] = folder
     try:
         yield
     finally:
         if os.getpid() == parent:
-            del os.environ[VARIABLE]
+            del environ[VARIABLE]
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def folder_of_workers() -> str:
+def folder_of_workers(environ: Mapping[str, str]) -> str:
     """Return the folder in which this process counts; empty when it counts alone."""
-    return os.environ.get(VARIABLE, "")
+    return environ.get(VARIABLE, "")
 
 
 def forget_dead(folder: Path) -> None:

@@ -10,7 +10,7 @@ from statekeep_core._shared.state.errors import StatekeepError
 
 from . import responses
 from .metrics import CONTENT_TYPE
-from .observation import METRICS_PATH
+from .observing import METRICS_PATH
 from .responses import Response
 from .store_figures import store_figures
 

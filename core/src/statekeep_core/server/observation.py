@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 from statekeep_core._shared.state.errors import UnsupportedError
 
 from .access_log import AccessLog
+from .metrics_files import folder_of_workers
 from .observing import NOBODY, Observer, Observers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from statekeep_core.server_options import Server
 
     from .engine import Engine
     from .metrics import Metrics
     from .metrics_page import MetricsPage
-
-METRICS_PATH = "/metrics"
 
 
 class Observation:
@@ -54,12 +53,12 @@ class Observation:
         self.observers.close()
 
 
-def observation_of(options: Server) -> Observation:
-    """Return who watches, by the settings. Called in the process that serves, once.
+def observation_of(options: Server, environ: Mapping[str, str]) -> Observation:
+    """Return who watches, by the settings and the process's environment. Called once, where it serves.
 
     Raises :class:`UnsupportedError` for what is asked for and not installed.
     """
-    metrics = _metrics() if options.metrics or options.metrics_address else None
+    metrics = _metrics(environ) if options.metrics or options.metrics_address else None
     # What is told of a request first, and last, is what the others' time is part of.
     watching: list[Observer] = [AccessLog(every=options.access_log)]
     if metrics is not None:
@@ -67,7 +66,7 @@ def observation_of(options: Server) -> Observation:
     return Observation(Observers(watching), metrics)
 
 
-def _metrics() -> Metrics:
+def _metrics(environ: Mapping[str, str]) -> Metrics:
     try:
         from .metrics import Metrics
     except ModuleNotFoundError as error:
@@ -76,4 +75,4 @@ def _metrics() -> Metrics:
         raise UnsupportedError(
             what="[server] metrics", problem="it is not installed; pip install 'statekeep-core[metrics]'"
         ) from None
-    return Metrics()
+    return Metrics(folder_of_workers(environ))

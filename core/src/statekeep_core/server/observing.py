@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from statekeep_core._shared.state.messages import Swept
 
-    from .access import Caller
+    from .caller import Caller
 
     Headers = Mapping[bytes, bytes]
 
 # As long as the store takes them, and nothing that could break a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[!-~]{1,64}")
 
+METRICS_PATH = "/metrics"
 UNKNOWN_OPERATION = "unknown"
 OK = "ok"
 CLIENT_GONE = "client_gone"

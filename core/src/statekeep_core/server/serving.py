@@ -7,6 +7,7 @@ import contextlib
 import logging
 import resource
 import signal
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
@@ -82,7 +83,7 @@ def serve_with_workers(
     """
     prepare_workers(environ, options.workers)
     allow_descriptors()
-    with listening.reserved(options) as address, shared_by_workers():
+    with listening.reserved(options) as address, _counting_together(environ):
         url = listening.url_of(options, address)
 
         def work(lifeline: int, is_ready: Callable[[], None]) -> int:
@@ -100,6 +101,11 @@ def serve_with_workers(
         ).run()
         _log.info("the server has ended", extra=event("stopped", status=status))
         return status
+
+
+def _counting_together(environ: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
+    """Return what has the workers count together, where this process's environment can be changed."""
+    return shared_by_workers(environ) if isinstance(environ, MutableMapping) else contextlib.nullcontext()
 
 
 def _log_ready(url: str, workers: int) -> None:
@@ -122,7 +128,7 @@ def allow_descriptors() -> None:
 
 
 async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    observation = observation_of(options)
+    observation = observation_of(options, environ)
     engine = await _opened(post, environ, say, observation.observers)
     if engine is None:
         return
