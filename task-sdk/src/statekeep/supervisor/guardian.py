@@ -67,8 +67,7 @@ class Guardian:
         """
         if self._has_ended():
             os.close(self._descriptor)
-            self._fork()
-            self.watch(self._group_id)
+            self._fork()  # the copy knows the group: the supervisor may be killed before it could name it
 
     def dismiss(self) -> None:
         """End the guardian, and return when it is gone: within seconds, even when it was stopped.
@@ -108,22 +107,22 @@ class Guardian:
             self._process_id = os.fork()
             if self._process_id == 0:
                 try:
-                    _guard(reading, self._lock, self._socket_directory, mask)
+                    self._guard(reading, mask)
                 finally:  # whatever happens, this copy must never run the supervisor's code
                     os._exit(1)
         os.close(reading)
 
-
-def _guard(pipe: int, lock: TryLock | None, socket_directory: Path, mask: set[signal.Signals]) -> NoReturn:
-    _leave_supervisor({pipe} if lock is None else {pipe, lock.descriptor})
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    group_id = _last_group(pipe)
-    if group_id != _NO_GROUP:
-        _kill(group_id)
-    remove_socket_directory(socket_directory)
-    if lock is not None:
-        lock.leave()
-    os._exit(0)
+    def _guard(self, pipe: int, mask: set[signal.Signals]) -> NoReturn:
+        lock = self._lock
+        _leave_supervisor({pipe} if lock is None else {pipe, lock.descriptor})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        group_id = _last_group(pipe, self._group_id)
+        if group_id != _NO_GROUP:
+            _kill(group_id)
+        remove_socket_directory(self._socket_directory)
+        if lock is not None:
+            lock.leave()
+        os._exit(0)
 
 
 def _leave_supervisor(kept: Iterable[int]) -> None:
@@ -139,9 +138,9 @@ def _leave_supervisor(kept: Iterable[int]) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _last_group(pipe: int) -> int:
-    """Return the group that was named last, once the pipe has ended."""
-    group_id, received = _NO_GROUP, b""
+def _last_group(pipe: int, group_id: int) -> int:
+    """Return the group that was named last, once the pipe has ended: ``group_id`` when none was."""
+    received = b""
     while data := os.read(pipe, 4096):
         received += data
         while len(received) >= _GROUP.size:
