@@ -64,6 +64,17 @@ class Server:
         assert self._process is not None
         self._process.wait(_LIMIT_SECONDS)
 
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self.signal(signal.SIGTERM)
+        assert self._process is not None
+        self._process.wait(_LIMIT_SECONDS)
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
