@@ -59,7 +59,7 @@ def test_one_that_replaces_a_killed_one_needs_no_word_of_its_supervisor(tmp_path
         os.write(writing, task.group_id.to_bytes(8))
         os.kill(guardian._process_id, signal.SIGKILL)  # only the kernel knows it otherwise
         os.waitid(os.P_PID, guardian._process_id, os.WEXITED | os.WNOWAIT)
-        guardian.watch = lambda _group: os.kill(os.getpid(), 9)  # type: ignore[method-assign]  # the fault
+        guardian.watch = lambda _group: os.kill(os.getpid(), 9)  # type: ignore[assignment]  # the fault
         guardian.replace_if_killed()
         os.kill(os.getpid(), signal.SIGKILL)
 
