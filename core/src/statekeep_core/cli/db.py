@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statekeep.cli.statuses import OF_STORES
 from statekeep.config import process_environment
 
 from statekeep_core import __version__, config
 from statekeep_core._shared.state.errors import UnsupportedError
 from statekeep_core.embedded import configured_path
+from statekeep_core.postgres.driver import require_driver
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -35,7 +37,8 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.description = "Looks after the store of [database] url, where its file is."
+    parser.description = "Looks after the store of [database] url: a file, where it is, or a database."
+    parser.epilog = OF_STORES
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=type(parser))
     check = commands.add_parser("check", help="say who the store is, and what is wrong with it (status 1)")
     check.add_argument("--json", action="store_true", help="for programs")
@@ -138,13 +141,7 @@ def _database_url() -> str | None:
     url = config.load(process_environment()).database.url
     if not config.is_postgresql(url):
         return None
-    try:
-        import statekeep_core.postgres.upkeep  # noqa: F401 -- whether it can be
-    except ImportError as error:  # psycopg without libpq raises one, too
-        raise UnsupportedError(
-            what="a store on PostgreSQL",
-            problem="its driver is missing; pip install 'statekeep-core[postgres]'",
-        ) from error
+    require_driver()
     return url
 
 

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from statekeep.cli.statuses import OF_SERVING
 from statekeep.config import process_environment
 from statekeep.supervisor import exit_status
 
@@ -34,6 +35,7 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.description = "Serves the store of [database] url over HTTP until it is told to stop (SIGTERM)."
+    parser.epilog = OF_SERVING
     parser.add_argument("--host", help="the address to listen on ([server] host)")
     parser.add_argument("--port", help="the port to listen on ([server] port)")
     parser.add_argument("--workers", help="how many processes serve, on PostgreSQL ([server] workers)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from statekeep_core import __version__, config, embedded, policy
 from statekeep_core._shared.state.errors import UnavailableError, UnsupportedError
+from statekeep_core.postgres.driver import require_driver
 
 from .access import prepare
 from .engine import PostgresEngine, SqliteEngine
@@ -114,11 +115,7 @@ def _open_postgresql(settings: config.Settings) -> PostgresStore:
 
 def _postgresql() -> ModuleType:
     """Return the module of the store on PostgreSQL, whose driver is there only where it is asked for."""
-    try:
-        import statekeep_core.postgres.store as postgresql
-    except ImportError as error:  # psycopg without libpq raises one, too
-        raise UnsupportedError(
-            what="a store on PostgreSQL",
-            problem="its driver is missing; pip install 'statekeep-core[postgres]'",
-        ) from error
-    return postgresql
+    require_driver()
+    from statekeep_core.postgres import store
+
+    return store

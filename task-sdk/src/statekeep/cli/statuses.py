@@ -36,6 +36,8 @@ _LEFT = {
     exit_status.FAILED: "something could not be removed, or has been due for more than a day and no backend "
     "here can;\n       what that is is said, and what was removed is gone"
 }
+_WRONG = {exit_status.FAILED: "check: something is wrong with the store; what that is is said"}
+_STOPPED = {0: "it is done; a server: it was told to stop, and has answered what it had"}
 
 
 def _shown(meanings: dict[int, str]) -> str:
@@ -49,3 +51,6 @@ OF_ENTRIES = _shown(_ALWAYS | _IN_A_TASK | _NO_SUCH_TASK | _VALUE_LOST | _ABSENT
 OF_LISTING = _shown(_ALWAYS)
 OF_CHECKING = _shown(_ALWAYS | _UNUSABLE)
 OF_SWEEPING = _shown(_ALWAYS | _LEFT)
+# Of what the core adds.
+OF_STORES = _shown(_ALWAYS | _WRONG)
+OF_SERVING = _shown(_ALWAYS | _STOPPED)
