@@ -12,7 +12,7 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core.policy import Policy
 from statekeep_core.postgres import waves as waves_module
 from statekeep_core.postgres.connection import BoundedConnection
-from statekeep_core.postgres.store import PostgresStore
+from statekeep_core.postgres.store import PostgresStore, open_store
 
 from core.tests.conftest import TASK, WORKER, Client, FreshStore, MovedClock
 from core.tests.execution_api.conftest import FLIGHTS, OPERATOR
@@ -206,3 +206,37 @@ def test_no_statement_reads_a_whole_table(live: Client, monkeypatch: pytest.Monk
         live.ask(claims, asked)
     assert len(plans) == 4
     assert not [plan for plan in plans if "Seq Scan" in plan or "Hash Join" in plan or "Merge" in plan]
+
+
+FAILING_DELETES = """
+CREATE TABLE writes (version bigint);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN INSERT INTO writes VALUES (NEW.version); RETURN NULL; END$$;
+CREATE TRIGGER noted AFTER INSERT OR UPDATE ON task_entries FOR EACH ROW EXECUTE FUNCTION note();
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {how}; RETURN OLD; END$$;
+CREATE TRIGGER failing BEFORE DELETE ON task_entries FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+HOW = {
+    "internal_fault": "RAISE EXCEPTION 'the statement fails'",
+    "unavailable": "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60)",
+}
+
+
+@pytest.mark.parametrize("code", HOW)
+def test_what_a_statement_has_committed_is_answered_so_and_once_when_the_next_one_fails(
+    new_database: str, code: str
+) -> None:
+    store = open_store(new_database, connections=1)
+    client = Client(store)
+    one, other = (client.start(TASK._replace(map_index=index)) for index in range(2))
+    client.ask(other, m.Set("k", b"1"))
+    with psycopg.connect(new_database) as connection:
+        connection.execute(FAILING_DELETES.format(how=HOW[code]).encode())
+    written, refused, read = client.ask_together(
+        (one, m.Set("a", b"1")), (other, m.Delete("k")), (one, m.Get("b"))
+    )
+    assert refused.code == code
+    assert client.rows("SELECT version FROM writes") == [(written.version,)]
+    assert client.ask(one, m.Get("a")).version == written.version
+    assert read == m.Absent("b") or read.code == "unavailable"
+    store.close()

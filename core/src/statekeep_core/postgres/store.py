@@ -116,19 +116,23 @@ class PostgresStore:
     def _answered_together(self, wave: Wave) -> dict[int, Plain]:
         if not wave.hot:
             return {}
+        replies: dict[int, Any] = {}
+        refused: dict[int, Plain] = {}
         try:
             with failures.translated(self.place), self._pool.connection() as connection:
-                replies = self._hot_replies(connection, wave)
-            return {number: wire.to_plain(reply) for number, reply in replies.items()}
+                self._add_hot_replies(connection, wave, replies)
         except StatekeepError as error:
-            return {number: _plain_refusal(error) for number, _ in wave.hot}
+            refused = {number: _plain_refusal(error) for number, _ in wave.hot}
+        return refused | {number: wire.to_plain(reply) for number, reply in replies.items()}
 
-    def _hot_replies(self, connection: psycopg.Connection[tuple[Any, ...]], wave: Wave) -> dict[int, Any]:
-        """Return what statements for many answer; the calls of one that fails go alone, to their own answers.
+    def _add_hot_replies(
+        self, connection: psycopg.Connection[tuple[Any, ...]], wave: Wave, replies: dict[int, Any]
+    ) -> None:
+        """Add what statements for many answer; the calls of one that fails go alone, to their own answers.
 
-        What a statement before it has answered is committed, and is not asked again.
+        What a statement before it has answered is committed: it stands, whatever becomes of the next, and is
+        not asked again.
         """
-        replies: dict[int, Any] = {}
         try:
             try:
                 HotPath(connection, self._clock).answer(wave.hot, replies)
@@ -138,7 +142,6 @@ class PostgresStore:
         except psycopg.Error:
             if connection.closed:
                 raise
-        return replies
 
     def _answer(self, call: service.Call | StatekeepError) -> Plain:
         if isinstance(call, StatekeepError):
