@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Measurement:
     """Figures of one thing; ``percentile`` 50 makes the median the figure that counts.
 
-    ``peer``: those of Apache Airflow for the same thing, where it was there.
+    ``peer``: those of Apache Airflow for the same thing, where it was there. ``more_is_better``: of a rate.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Measurement:
     goal: float | None = None
     percentile: int = 50
     peer: Sequence[float] = ()
+    more_is_better: bool = False
 
     @property
     def figure(self) -> float:
@@ -33,10 +34,11 @@ class Measurement:
     def row(self) -> str:
         """Return the measurement as a line of the table, after its head."""
         goal = "" if self.goal is None else f"{self.goal:g} {self.unit}"
-        of_goal = "" if self.goal is None else f"{self.figure / self.goal:.2f}"
-        figure, worst = (f"{value:.4g} {self.unit}" for value in (self.figure, max(self.figures)))
+        of_goal = "" if self.goal is None else f"{self._better_by(self.goal) ** -1:.2f}"
+        worst_of_all = min(self.figures) if self.more_is_better else max(self.figures)
+        figure, worst = (f"{value:.4g} {self.unit}" for value in (self.figure, worst_of_all))
         peer = f"{self._of(self.peer):.4g} {self.unit}" if self.peer else ""
-        times = f"{self._of(self.peer) / self.figure:.2f}" if self.peer else ""
+        times = f"{self._better_by(self._of(self.peer)):.2f}" if self.peer and self.figure else ""
         return (
             f"{self.name:<58} {figure:>10} {worst:>10} {goal:>10} {of_goal:>8} {peer:>10} {times:>8}".rstrip()
         )
@@ -45,6 +47,10 @@ class Measurement:
         """Return everything that was measured, for the file."""
         return {**vars(self), "figures": list(self.figures), "peer": list(self.peer)}
 
+    def _better_by(self, other: float) -> float:
+        """Return how many times as good the figure is as another one."""
+        return self.figure / other if self.more_is_better else other / self.figure
+
     def _of(self, figures: Sequence[float]) -> float:
         if len(figures) == 1:
             return figures[0]
@@ -52,8 +58,7 @@ class Measurement:
 
 
 HEAD = (
-    f"{'measured':<58} {'median':>10} {'worst':>10} {'goal':>10} {'of goal':>8}"
-    f" {'Airflow':>10} {'its/ours':>8}"
+    f"{'measured':<58} {'median':>10} {'worst':>10} {'goal':>10} {'of goal':>8} {'Airflow':>10} {'better':>8}"
 )
 
 
