@@ -94,7 +94,7 @@ def _earlier_moves(
     until = deed.completed_at if is_settled and deed.outcome != UNKNOWN else given_up_at
     for attempt in lost[:1] if deed.is_recorded else lost:
         done = partial(_after, deed=unknown, cell=cell)
-        yield Move(_told(unknown), attempt.invoked_at, until, done, may_be_none=True)
+        yield Move(_told(unknown), attempt.invoked_at, until, done, may_be_none=True, deed=deed.request_id)
 
 
 def _given_up_at(deeds: Sequence[Deed]) -> dict[str, float]:

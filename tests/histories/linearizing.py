@@ -16,6 +16,7 @@ class Move(NamedTuple, Generic[S]):
 
     ``after`` returns what it leaves, or None when it cannot happen here. ``may_be_none``: it may also have
     had no effect at all; with ``completed_at`` infinite it may still be to come when the history ends.
+    Those with one ``deed`` are alike but for their beginning, and any of them may have had no effect.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Move(NamedTuple, Generic[S]):
     completed_at: float
     after: Callable[[S], S | None]
     may_be_none: bool = False
+    deed: str = ""
 
 
 class Verdict(NamedTuple):
@@ -44,6 +46,8 @@ class _Search(Generic[S]):
         # Whatever may never happen has no part in the end.
         self._due = [place for place, move in enumerate(self._moves) if move.completed_at < math.inf]
         self._open_ended = [place for place, move in enumerate(self._moves) if move.completed_at == math.inf]
+        # Of moves that are alike the one that began first is taken first: whatever another could do, it can.
+        self._before, self._and_after = _chained(self._moves)
         self._seen: set[tuple[int, S]] = set()
         self._waiting: list[tuple[int, int, S]] = [(0, 0, first)]
         self._farthest: tuple[int, int, S] = (-1, 0, first)
@@ -72,7 +76,8 @@ class _Search(Generic[S]):
             move = self._moves[place]
             is_due = move.completed_at < math.inf
             if move.may_be_none and is_due:
-                self._waiting.append((done | 1 << place, count + 1, state))
+                those = self._and_after[place]
+                self._waiting.append((done | those, count + those.bit_count(), state))
             left = move.after(state)
             if left is not None and (left != state or not move.may_be_none):
                 self._waiting.append((done | 1 << place, count + is_due, left))
@@ -100,9 +105,26 @@ class _Search(Generic[S]):
             end = min(end, self._moves[place].completed_at)
             found.append(place)
         begun = [at for at in self._open_ended if not done >> at & 1]
-        return [at for at in found + begun if self._moves[at].invoked_at <= end]
+        may_come = [at for at in found + begun if self._moves[at].invoked_at <= end]
+        return [at for at in may_come if done & self._before[at] == self._before[at]]
 
     def _described(self) -> str:
         count, done, state = self._farthest
         blocked = "; ".join(self._moves[place].name for place in self._next(done))
         return f"after {max(count, 0)} of {len(self._due)} deeds, {state} agrees with none of: {blocked}"
+
+
+def _chained(moves: Sequence[Move[S]]) -> tuple[list[int], list[int]]:
+    """Return for each move, as bits, the one like it that comes before, and itself with those after it."""
+    before, and_after = [0] * len(moves), [1 << place for place in range(len(moves))]
+    last: dict[str, int] = {}
+    for place, move in enumerate(moves):
+        if move.deed:
+            before[place] = last.get(move.deed, 0)
+            last[move.deed] = 1 << place
+    following: dict[str, int] = {}
+    for place in range(len(moves) - 1, -1, -1):
+        if moves[place].deed:
+            and_after[place] |= following.get(moves[place].deed, 0)
+            following[moves[place].deed] = and_after[place]
+    return before, and_after

@@ -60,3 +60,22 @@ def test_a_search_past_its_limit_says_that_it_was_given_up() -> None:
     given = [(0.0, 9.0, write(value)) for value in range(12)]
     verdict = linearize(moves(*given, (10.0, 11.0, read(99))), 0, limit=50)
     assert verdict.is_linearizable is None
+
+
+def alike(count: int, until: float) -> list[Move[int]]:
+    """Attempts of one deed, each of which may have written 1 or may not."""
+    return [Move(f"attempt {n}", float(n), until, write(1), may_be_none=True, deed="d") for n in range(count)]
+
+
+@pytest.mark.parametrize("until", [20.0, math.inf])
+def test_each_of_several_attempts_may_be_done_by_itself(until: float) -> None:
+    others = moves((3, 4, write(2)), (4.5, 5, read(1)), (6, 7, write(3)), (8, 9, read(1)), (10, 11, write(4)))
+    assert linearize([*alike(3, until), *others], 0).is_linearizable is True
+    once_more = [*others, *moves((12, 13, read(1)))]
+    assert linearize([*alike(3, until), *once_more], 0).is_linearizable is True
+    assert linearize([*alike(2, until), *once_more], 0).is_linearizable is False
+
+
+def test_which_of_several_attempts_it_was_is_not_searched() -> None:
+    others = moves((3, 4, write(2)), (17, 18, read(99)))
+    assert linearize([*alike(16, 20.0), *others], 0, limit=100).is_linearizable is False

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from statekeep_core.server.bodies import Bodies
 
-from core.tests.server.served import TASK, Served, run
+from core.tests.server.served import TASK, Answered, Served, run
 
 ORDERS = {"kind": "AssetAddress", "name": "orders"}
 
@@ -96,6 +96,25 @@ def test_a_repeated_request_id_takes_effect_once_and_another_request_under_it_is
         assert (await served.ask("/execution/v1/get", {"key": "n"}, token)).document["value"] == 1
         other = await served.ask("/execution/v1/increment", body | {"by": 2}, token, idempotency_key="one")
         assert (other.status, other.document["code"]) == (422, "invalid_request")
+
+    run(tmp_path, scenario)
+
+
+def test_what_a_try_has_given_up_changes_nothing_when_it_arrives(tmp_path: Path) -> None:
+    async def scenario(served: Served) -> None:
+        token = await served.started()
+
+        async def set_to(value: int, sending: str) -> Answered:
+            body = {"key": "k", "value": value}
+            return await served.ask("/execution/v1/set", body, token, **{"statekeep-sending": sending})
+
+        assert (await set_to(2, "2; floor=2")).status == 200
+        late = await set_to(1, "1")
+        assert (late.status, late.document["code"]) == (409, "overtaken")
+        assert late.document["facts"] == {"number": 1, "floor": 2}
+        assert (await set_to(3, "3")).status == 200
+        assert (await set_to(4, "a few")).document["code"] == "invalid_request"
+        assert (await served.ask("/execution/v1/get", {"key": "k"}, token)).document["value"] == 3
 
     run(tmp_path, scenario)
 
