@@ -34,6 +34,7 @@ _GROUP_SECONDS = 0.050
 # Whoever closes the store waits for no more of a sweep than this.
 _SWEEP_SECONDS = 1.0
 _WRITING = "BEGIN IMMEDIATE"
+_NOTHING_UNDONE: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
 Call = tuple["Plain", str, "Plain"] | tuple["Plain", str, "Plain", "Sending | None"]
 
@@ -202,7 +203,8 @@ class EmbeddedStore:
         if isinstance(call, StatekeepError):
             return _plain_refusal(call)
         try:
-            with work.tx.savepoint():
+            # What changes nothing needs nothing undone.
+            with _NOTHING_UNDONE if service.is_read(call) else work.tx.savepoint():
                 return wire.to_plain(service.answer(work, call))
         except StatekeepError as error:
             return _plain_refusal(error)

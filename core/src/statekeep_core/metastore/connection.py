@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # at the write lock instead.
 _FOREIGN_WRITER_PATIENCE_MS = 2_000
 
+# A statement that was not used for so many others is parsed again; a group of requests uses five for each.
+_CACHED_STATEMENTS = 500
+
 # What the folder of a store answers when no store can be there, now or later.
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
@@ -39,8 +42,11 @@ def open_connection(path: Path) -> apsw.Connection:
             remedy="put it on a local disk, or run `statekeep server` and point the workers to it",
         )
     _make_private(path)
-    connection = apsw.Connection(str(path))
+    connection = apsw.Connection(str(path), statementcachesize=_CACHED_STATEMENTS)
     try:
+        # Else each new value of a parameter that a partial index might be about makes SQLite plan the
+        # statement anew: 21 us for a get instead of 3.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_timeout(_FOREIGN_WRITER_PATIENCE_MS)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
