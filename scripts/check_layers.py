@@ -99,7 +99,9 @@ THIRD_PARTY = (
     ThirdParty("statekeep_core.server.metrics", ("prometheus_client",), at_import=True),
     # The extra `tracing`, likewise; whatever is not traced imports none of it.
     ThirdParty("statekeep_core.server.tracing", ("opentelemetry",), at_import=True),
-    ThirdParty("statekeep.tracing", ("opentelemetry",), at_import=False),
+    ThirdParty("statekeep.tracing.exporting", ("opentelemetry",), at_import=True),
+    ThirdParty("statekeep.tracing.recording", ("opentelemetry",), at_import=True),
+    ThirdParty("statekeep.tracing.task", ("opentelemetry",), at_import=True),
 )
 
 

@@ -51,7 +51,7 @@ ROWS: list[Any] = [
     m.Finish(False, 137, "killed"),
     m.Finished("succeeded", 4),
     m.AddGrant(ASSET, True),
-    m.Context(TASK, "ti", 2, (GRANT,), 1_000, "store", "a.B", ("a.C",)),
+    m.Context(TASK, "ti", 2, (GRANT,), 1_000, "store", "a.B", ("a.C",), "00-ab-cd-01"),
     m.Hello(2),
     m.Get("k", 7),
     m.Set("k", b"1", TASK, 60.0, 5, True, True, EXTERNAL),

@@ -25,6 +25,7 @@ from ._shared.settings import (
 )
 from .api_options import Api
 from .backend_options import Encryption, ObjectStore
+from .tracing_options import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +50,7 @@ __all__ = [
     "Row",
     "Settings",
     "SettingsError",
+    "Tracing",
     "Workers",
     "load",
     "load_section",
@@ -107,7 +109,7 @@ class Workers(Section, section="workers"):
     )
 
 
-ALWAYS_LOADED: tuple[type[Section], ...] = (Api, Workers)
+ALWAYS_LOADED: tuple[type[Section], ...] = (Api, Workers, Tracing)
 SECTIONS: tuple[type[Section], ...] = (*ALWAYS_LOADED, ObjectStore, Encryption)
 
 
@@ -119,6 +121,7 @@ class Settings(NamedTuple):
 
     api: Api
     workers: Workers
+    tracing: Tracing
 
 
 def process_environment() -> Mapping[str, str]:
@@ -134,7 +137,9 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] 
     """
     environ, overrides = given_or_own(environ, overrides)
     examined = examine_own(ALWAYS_LOADED, environ, overrides)
-    return Settings(api=examined.section(Api), workers=examined.section(Workers))
+    return Settings(
+        api=examined.section(Api), workers=examined.section(Workers), tracing=examined.section(Tracing)
+    )
 
 
 def load_section(wanted: type[S], environ: Mapping[str, str] | None = None) -> S:

@@ -159,9 +159,19 @@ def _supervised(address: str) -> Context:
     context = _supervised_by_address.get(address)
     if context is None:
         client = ChannelClient(address)
+        described = client.context()
         # Threads that ask for it at once get one and the same, so that they share what is declared later.
-        context = _supervised_by_address.setdefault(address, Context(client.context(), client))
+        context = _supervised_by_address.setdefault(address, Context(described, _traced(client, described)))
     return context
+
+
+def _traced(client: ChannelClient, described: messages.Context) -> Transport:
+    if not described.trace:
+        return client
+    # A task that is not traced imports none of this.
+    from .tracing.configured import traced_channel
+
+    return traced_channel(client, described.trace)
 
 
 def _address_of(grant: messages.Grant) -> messages.AssetAddress:

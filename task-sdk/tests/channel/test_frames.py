@@ -20,12 +20,13 @@ fields = st.recursive(
     ),
     max_leaves=12,
 )
-names = st.text(max_size=12).filter(lambda name: name != "request_id")
+names = st.text(max_size=12).filter(lambda name: name not in ("request_id", "traceparent"))
 frames = st.builds(
     Frame,
     st.integers(min_value=0, max_value=2**64 - 1),
     st.dictionaries(names, fields, max_size=6),
     st.none() | st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
+    st.text(alphabet="0123456789abcdef-", max_size=55),
 )
 
 

@@ -61,7 +61,7 @@ class LoopConnection:
         """Whether the next request may go over this connection: it is whole, and of this process."""
         return not self._is_broken and self._pid == os.getpid() and self._socket.is_own
 
-    async def exchange(self, message: Plain, request_id: str | None = None) -> Plain:
+    async def exchange(self, message: Plain, request_id: str | None = None, traceparent: str = "") -> Plain:
         """Send a request and return the plain reply to it, a refusal included.
 
         When the caller is cancelled, a frame of which nothing has been sent is dropped; otherwise the caller
@@ -71,7 +71,7 @@ class LoopConnection:
         loop = asyncio.get_running_loop()
         self._last_number += 1
         number = self._last_number
-        self._unsent[number] = memoryview(encode_frame(number, message, request_id))
+        self._unsent[number] = memoryview(encode_frame(number, message, request_id, traceparent))
         reply: asyncio.Future[Plain] = loop.create_future()
         self._waiting[number] = reply
         self._send(loop)

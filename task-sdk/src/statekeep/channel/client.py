@@ -43,8 +43,10 @@ class ChannelClient:
         self._idle.append(connection)
         return connection.context
 
-    def call(self, request: Any, request_id: str | None = None) -> Any:
+    def call(self, request: Any, request_id: str | None = None, traceparent: str = "") -> Any:
         """Send a request and return the reply; raise the error of a refusal.
+
+        ``traceparent`` names the span that it comes from, for a supervisor that traces.
 
         Raises :class:`FrameTooLargeError` before anything is sent, and :class:`SupervisorGoneError` when
         the supervisor cannot be reached (any more), which says whether a write's outcome is unknown. A
@@ -52,24 +54,24 @@ class ChannelClient:
         """
         message = wire.to_plain(request)
         try:
-            return received(self._exchange(message, request_id))
+            return received(self._exchange(message, request_id, traceparent))
         except SupervisorGoneError as first:
             with _repetition_after(first):
-                return received(self._exchange(message, request_id))
+                return received(self._exchange(message, request_id, traceparent))
 
-    async def acall(self, request: Any, request_id: str | None = None) -> Any:
+    async def acall(self, request: Any, request_id: str | None = None, traceparent: str = "") -> Any:
         """As :meth:`call`, without blocking the event loop."""
         message = wire.to_plain(request)
         try:
-            return received(await self._aexchange(message, request_id))
+            return received(await self._aexchange(message, request_id, traceparent))
         except SupervisorGoneError as first:
             with _repetition_after(first):
-                return received(await self._aexchange(message, request_id))
+                return received(await self._aexchange(message, request_id, traceparent))
 
-    def _exchange(self, message: Plain, request_id: str | None) -> Plain:
+    def _exchange(self, message: Plain, request_id: str | None, traceparent: str) -> Plain:
         connection = self._connection()
         try:
-            return connection.exchange(message, request_id)
+            return connection.exchange(message, request_id, traceparent)
         finally:
             if connection.is_usable:
                 self._idle.append(connection)
@@ -86,7 +88,7 @@ class ChannelClient:
                 return connection
             connection.close()
 
-    async def _aexchange(self, message: Plain, request_id: str | None) -> Plain:
+    async def _aexchange(self, message: Plain, request_id: str | None, traceparent: str) -> Plain:
         import asyncio
 
         while True:
@@ -95,7 +97,7 @@ class ChannelClient:
             except BlockingIOError:
                 await asyncio.sleep(_FULL_QUEUE_PAUSE_SECONDS)
             else:
-                return await connection.exchange(message, request_id)
+                return await connection.exchange(message, request_id, traceparent)
 
     def _loop_connection(self, loop: asyncio.AbstractEventLoop) -> LoopConnection:
         if self._loops is None:

@@ -53,14 +53,14 @@ class Connection:
         """
         return self._is_idle and self._pid == os.getpid() and self._socket.is_own
 
-    def exchange(self, message: Plain, request_id: str | None = None) -> Plain:
+    def exchange(self, message: Plain, request_id: str | None = None, traceparent: str = "") -> Plain:
         """Send a request and return the plain reply to it, a refusal included.
 
         Raises :class:`FrameTooLargeError` before anything is sent, and :class:`SupervisorGoneError` when
         the connection breaks; a write may have taken effect then.
         """
         self._last_number += 1
-        frame = encode_frame(self._last_number, message, request_id)
+        frame = encode_frame(self._last_number, message, request_id, traceparent)
         self._is_idle = False
         try:
             self._socket.sendall(frame)

@@ -7,7 +7,8 @@ A frame is, all numbers big-endian and unsigned:
 - 4 bytes: the length of the header,
 - the header: the message's plain form as a JSON object in ASCII, in which ``{"bytes": LENGTH}`` stands for
   each bytes value (and ``{"bytes": {"value": X}}`` for a ``{"bytes": X}`` of the message's own); a request
-  that is recorded has a member ``request_id`` beside the message's,
+  that is recorded has a member ``request_id`` beside the message's, and one that is traced a ``traceparent``
+  (of W3C's Trace Context), to a supervisor only whose greeting named a trace,
 - those bytes values, one after the other, in the order in which the header names them.
 
 So values cross as they are, without escaping, and any language can take part.
@@ -41,18 +42,25 @@ _decode_json = json.JSONDecoder().decode
 
 
 class Frame(NamedTuple):
-    """One decoded frame. ``request_id`` is None in replies, and in requests that need no record.
+    """One decoded frame. ``request_id`` is None in replies, and in requests that need no record;
+    ``traceparent`` is empty unless the request is traced.
 
-    Nothing but the frame's form has been checked: neither the message nor that the id is text.
+    Nothing but the frame's form has been checked: neither the message nor that these are text.
     """
 
     number: int
     message: Plain
     request_id: Any = None
+    traceparent: Any = ""
 
 
 def encode_frame(
-    number: int, message: Plain, request_id: str | None = None, *, limit_bytes: int = MAX_FRAME_BYTES
+    number: int,
+    message: Plain,
+    request_id: str | None = None,
+    traceparent: str = "",
+    *,
+    limit_bytes: int = MAX_FRAME_BYTES,
 ) -> bytes:
     """Return the frame that carries ``message`` as, or in reply to, request ``number``.
 
@@ -62,6 +70,8 @@ def encode_frame(
     header = _without_bytes(message, payloads)
     if request_id is not None:
         header["request_id"] = request_id
+    if traceparent:
+        header["traceparent"] = traceparent
     header_text = _encode_json(header).encode("ascii")
     size_bytes = _NUMBERS_BYTES + len(header_text) + sum(map(len, payloads))
     if size_bytes > limit_bytes:
@@ -95,7 +105,7 @@ class FrameDecoder:
         _, number, header_bytes = _PREFIX.unpack_from(self._received)
         message = _message(self._received, _PREFIX.size + header_bytes, size_bytes)
         del self._received[:size_bytes]
-        return Frame(number, message, message.pop("request_id", None))
+        return Frame(number, message, message.pop("request_id", None), message.pop("traceparent", ""))
 
     @property
     def missing_bytes(self) -> int:

@@ -6,7 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from .._shared.state import messages as m
-from .._shared.state.errors import InvalidRequestError, StatekeepError, StoreUnusableError
+from .._shared.state.errors import (
+    InternalFaultError,
+    InvalidRequestError,
+    StatekeepError,
+    StoreUnusableError,
+    UnavailableError,
+)
 from .._shared.state.wire import refusal_of, to_plain
 from .server_connection import NoAnswerError
 
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 _OK = 200
 _TOO_MANY = 429
 _SERVER_FAULT = 500
+_LOOKED_FOR = frozenset({InternalFaultError.code, UnavailableError.code})
 
 
 def reply_of(answer: Answer, form: JsonForm, url: str) -> Plain:
@@ -42,6 +49,13 @@ def reply_of(answer: Answer, form: JsonForm, url: str) -> Plain:
             remedy="set [api] url to the address that `statekeep server` says",
         )
     )
+
+
+def with_request_id(reply: Plain, request_id: str) -> Plain:
+    """Return the reply; a fault names the request, so that whoever runs the server finds it in the log."""
+    if reply.get("kind") == m.Refusal.__name__ and reply.get("code") in _LOOKED_FOR:
+        return reply | {"facts": {**reply["facts"], "request_id": request_id}}
+    return reply
 
 
 def plain_refusal(error: StatekeepError) -> Plain:

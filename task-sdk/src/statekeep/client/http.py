@@ -20,7 +20,8 @@ from .._shared.state.errors import (
 from .._shared.state.json_form import JsonForm
 from .._shared.state.routes import EXECUTION, OPERATORS, REQUEST_ID_HEADER, SENDING_HEADER, operation_of
 from .._shared.state.wire import to_plain
-from .answers import plain_refusal, reply_of
+from ..tracing.following import NO_TRACING
+from .answers import plain_refusal, reply_of, with_request_id
 from .outage import Outage
 from .sendings import Sendings
 from .server_connection import NoAnswerError, ServerConnection
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._shared.state.wire import Plain
+    from ..tracing.following import Tracing
     from .sendings import TrySendings
 
 _FIRST_PAUSE_SECONDS = 0.1
@@ -66,13 +68,14 @@ class HttpClient:
         patience_seconds: float,
         answer_seconds: float,
         say: Callable[[str], None],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """Connects to nothing yet."""
         self._asking = _Asking(
             credential, patience_seconds=patience_seconds, outage=Outage(say, patience_seconds)
         )
-        self._requests = _Lane(self._asking, ServerConnection(urls, answer_seconds))
-        self._heartbeats = _Lane(self._asking, ServerConnection(urls, answer_seconds))
+        self._requests = _Lane(self._asking, ServerConnection(urls, answer_seconds, tracing))
+        self._heartbeats = _Lane(self._asking, ServerConnection(urls, answer_seconds, tracing))
 
     def submit(
         self, claims: Plain, request: Plain, request_id: str, *, on_reply: Callable[[Plain], None]
@@ -159,6 +162,9 @@ class _Asking:
 
     def ask(self, connection: ServerConnection, claims: Plain, request: Plain, request_id: str) -> Plain:
         """Return the reply, which is ``unavailable`` when no server answered in time. Raises nothing."""
+        return with_request_id(self._asked(connection, claims, request, request_id), request_id)
+
+    def _asked(self, connection: ServerConnection, claims: Plain, request: Plain, request_id: str) -> Plain:
         try:
             reply = self._repeated(connection, claims, request, request_id)
             if _is_refused_as(reply, UnauthenticatedError) and self._is_renewed(connection, claims, request):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._shared.settings import data_directory
+from ..tracing.following import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ..config import Settings
+    from ..tracing.following import Tracing
     from .store_client import StoreClient
 
 
@@ -19,14 +21,18 @@ def _say_nothing(_message: str) -> None:
 
 
 def open_client(
-    settings: Settings, environ: Mapping[str, str], *, say: Callable[[str], None] = _say_nothing
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    say: Callable[[str], None] = _say_nothing,
+    tracing: Tracing = NO_TRACING,
 ) -> StoreClient:
     """Open a client of the store that is configured: the embedded one, unless there is an API server.
 
     ``say`` is told when no server answers for a while.
     """
     if settings.api.url:
-        return _open_http(settings, say)
+        return _open_http(settings, say, tracing)
     from .embedded import open_embedded
 
     return open_embedded(environ)
@@ -40,7 +46,7 @@ def open_client_apart(
     For a process that runs other people's code, whose interrupts must not strike the store in the middle.
     """
     if settings.api.url:
-        return _open_http(settings, say)
+        return _open_http(settings, say, NO_TRACING)
     from .embedded import open_embedded_apart
 
     return open_embedded_apart(environ)
@@ -63,7 +69,7 @@ def lock_directory(settings: Settings, environ: Mapping[str, str]) -> Path:
     return path.with_name(f"{path.name}.locks")  # each store its own, also when two share a folder
 
 
-def _open_http(settings: Settings, say: Callable[[str], None]) -> StoreClient:
+def _open_http(settings: Settings, say: Callable[[str], None], tracing: Tracing) -> StoreClient:
     from .http import HttpClient
 
     api = settings.api
@@ -73,4 +79,5 @@ def _open_http(settings: Settings, say: Callable[[str], None]) -> StoreClient:
         patience_seconds=api.patience_seconds,
         answer_seconds=api.answer_seconds,
         say=say,
+        tracing=tracing,
     )

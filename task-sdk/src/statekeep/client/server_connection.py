@@ -7,10 +7,14 @@ import select
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._shared.state.errors import StoreUnusableError
+from .._shared.state.routes import REQUEST_ID_HEADER
+from ..tracing.following import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from http.client import HTTPConnection
+
+    from ..tracing.following import Tracing
 
 
 class Answer(NamedTuple):
@@ -32,8 +36,9 @@ class NoAnswerError(Exception):
 class ServerConnection:
     """Used by one thread at a time. Making one connects to nothing."""
 
-    def __init__(self, urls: Sequence[str], answer_seconds: float) -> None:
+    def __init__(self, urls: Sequence[str], answer_seconds: float, tracing: Tracing = NO_TRACING) -> None:
         self._urls = urls
+        self._tracing = tracing
         self._answer_seconds = answer_seconds
         # Workers spread over the servers without being told to.
         self._place = random.randrange(len(urls))  # noqa: S311 -- no secret depends on it
@@ -50,6 +55,13 @@ class ServerConnection:
         Raises :class:`NoAnswerError`, after which the next server is asked, and
         :class:`StoreUnusableError` when a server's certificate proves nothing.
         """
+        with self._tracing.attempt(headers.get(REQUEST_ID_HEADER, ""), path, self.url) as attempt:
+            traced = {"traceparent": attempt.traceparent} if attempt.traceparent else {}
+            answer = self._exchange(path, {**headers, **traced}, body)
+            attempt.answered(answer.status)
+            return answer
+
+    def _exchange(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         from http.client import HTTPException  # 20 ms that only whoever asks a server pays
 
         connection = self._connected()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..client.opening import lock_directory, open_client
+from ..tracing.configured import tracing_of
 from .descriptors import occupy_standard_descriptors
 from .saying import say
 from .supervisor import Supervisor
@@ -29,6 +30,8 @@ def supervise(job: Job) -> Outcome:
     settings = config.load(environ)
     backends = made_backends(settings.workers, environ)
 
+    tracing = tracing_of(settings.tracing, environ)
+
     def tidy_up(client: StoreClient, started: m.Started) -> None:
         if backends is not None:
             dispose_of_job(client, job.task, started, backends, say=say)
@@ -36,14 +39,18 @@ def supervise(job: Job) -> Outcome:
     supervisor = Supervisor(
         job,
         settings.workers,
-        open_client=lambda: open_client(settings, environ, say=say),
+        open_client=lambda: open_client(settings, environ, say=say, tracing=tracing),
         lock_directory=lock_directory(settings, environ),
         environ=config.task_environment(environ),
         say=say,
         store_sees_locks=not settings.api.url,
         tidy_up=tidy_up,
+        tracing=tracing,
     )
-    return supervisor.run()
+    try:
+        return supervisor.run()
+    finally:
+        tracing.close()
 
 
 def python_command(target: str, call_descriptor: int | None = None) -> tuple[str, ...]:

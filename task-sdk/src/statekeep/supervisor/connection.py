@@ -105,7 +105,7 @@ class Connection:
                 self._requests_in_flight += 1
                 self._expected_bytes += expected_bytes
                 reply = partial(self._reply, frame.number, expected_bytes)
-                self._relay.handle(frame.message, frame.request_id, reply)
+                self._relay.handle(frame.message, frame.request_id, reply, frame.traceparent)
         except StatekeepError:
             # What came is no frame, and where the next one begins is unknown; the peer sees the end.
             self.close()

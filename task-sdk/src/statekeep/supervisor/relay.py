@@ -17,12 +17,14 @@ from .._shared.state.errors import (
 )
 from .._shared.state.wire import from_plain, refusal_of, to_plain
 from ..client.store_client import draw_request_id
+from ..tracing.following import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._shared.state.wire import Plain
     from ..client.store_client import StoreClient
+    from ..tracing.following import Tracing
     from .loop import Loop
 
 _PASSED = frozenset(
@@ -77,6 +79,7 @@ class Relay:
         *,
         on_fenced: Callable[[m.Refusal], None],
         on_step: Callable[[str], None],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """``on_fenced`` is called with each refusal that says that the try is not the current one."""
         self._loop = loop
@@ -85,12 +88,19 @@ class Relay:
         self._claims = claims
         self._on_fenced = on_fenced
         self._on_step = on_step
+        self._tracing = tracing
 
-    def handle(self, request: Plain, request_id: object, reply: Callable[[Plain], None]) -> None:
+    def handle(
+        self,
+        request: Plain,
+        request_id: object,
+        reply: Callable[[Plain], None],
+        traceparent: object = None,
+    ) -> None:
         """Answer a request, now or after the store has. Raises nothing, whatever the request is."""
         self._on_step("request_received")
         try:
-            answer = self._answer_or_pass_on(request, request_id, reply)
+            answer = self._answer_or_pass_on(request, request_id, reply, traceparent)
         except StatekeepError as error:
             answer = to_plain(refusal_of(error))
         # A fault met by one request may end neither the other connections nor the supervisor.
@@ -107,7 +117,7 @@ class Relay:
         return self._context.max_value_bytes if known is None else known
 
     def _answer_or_pass_on(
-        self, request: Plain, request_id: object, reply: Callable[[Plain], None]
+        self, request: Plain, request_id: object, reply: Callable[[Plain], None], traceparent: object
     ) -> Plain | None:
         kind = request.get("kind")
         if not isinstance(kind, str):
@@ -120,17 +130,20 @@ class Relay:
             raise ForbiddenError(
                 what=f"a request of the kind {kind[:40]}", problem="it is not a task's to make"
             )
-        answered = partial(self._answered, kind, reply)
+        known_id = checked_id or draw_request_id()
+        answered = partial(self._answered, kind, known_id, reply)
+        self._tracing.relay_began(known_id, kind, traceparent)
         self._client.submit(
             self._claims,
             request,
-            checked_id or draw_request_id(),
+            known_id,
             on_reply=lambda plain: self._loop.call_from_thread(partial(answered, plain)),
         )
         return None
 
-    def _answered(self, kind: str, reply: Callable[[Plain], None], plain: Plain) -> None:
+    def _answered(self, kind: str, request_id: str, reply: Callable[[Plain], None], plain: Plain) -> None:
         self._on_step("reply_ready")
+        self._tracing.relay_ended(request_id, str(plain.get("code", "")))
         if kind == m.AddGrant.__name__ and plain.get("kind") == m.Grant.__name__:
             self._add_grant(from_plain(plain, ignore_unknown=True))
         reply(plain)

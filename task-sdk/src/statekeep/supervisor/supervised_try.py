@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._shared.state import messages as m
 from .._shared.state.errors import error_from
 from ..channel.address import ADDRESS_VARIABLE
+from ..tracing.following import NO_TRACING
 from .channel_server import ChannelServer
 from .heartbeat import Heartbeat
 from .process_group import is_group_alive, signal_group
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .._shared.state.wire import Plain
     from ..client.store_client import StoreClient
     from ..config import Workers
+    from ..tracing.following import Tracing
     from .guardian import Guardian
     from .job import Job
     from .loop import Deadline, Loop
@@ -50,9 +52,10 @@ class Place(NamedTuple):
     socket_directory: Path
     say: Callable[[str], None]
     on_step: Callable[[str], None]
+    tracing: Tracing = NO_TRACING
 
 
-def context_of(task: m.TaskAddress, started: m.Started, workers: Workers) -> m.Context:
+def context_of(task: m.TaskAddress, started: m.Started, workers: Workers, trace: str = "") -> m.Context:
     """Return what a task may know of its try, and of its worker's backends."""
     return m.Context(
         task,
@@ -63,6 +66,7 @@ def context_of(task: m.TaskAddress, started: m.Started, workers: Workers) -> m.C
         store_id=started.store_id,
         state_backend=workers.state_backend,
         read_backends=workers.read_backends,
+        trace=trace,
     )
 
 
@@ -91,9 +95,16 @@ class SupervisedTry:
         socket can be made.
         """
         place, started = self._place, self._started
-        context = context_of(self._job.task, started, place.settings)
+        place.tracing.try_began(self._job.task, started.ti_id, started.try_number)
+        context = context_of(self._job.task, started, place.settings, place.tracing.traceparent)
         relay = Relay(
-            place.loop, place.client, context, self._claims, on_fenced=self.fence, on_step=place.on_step
+            place.loop,
+            place.client,
+            context,
+            self._claims,
+            on_fenced=self.fence,
+            on_step=place.on_step,
+            tracing=place.tracing,
         )
         heartbeat = Heartbeat(
             place.loop, place.client, self._claims, started.lease_seconds, on_fenced=self.fence, say=place.say

@@ -10,6 +10,7 @@ from .._shared.state import messages as m
 from .._shared.state.errors import StatekeepError
 from .._shared.state.wire import refusal_of
 from ..client.store_client import call
+from ..tracing.following import NO_TRACING
 from . import exit_status
 from .descriptors import check_descriptors
 from .guardian import Guardian
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..client.store_client import StoreClient
     from ..config import Workers
+    from ..tracing.following import Tracing
 
 _FINISH_PATIENCE_SECONDS = 30.0
 _HANDLED = (*FORWARDED, signal.SIGCHLD, signal.SIGCONT)
@@ -54,6 +56,7 @@ class Supervisor:
         store_sees_locks: bool = True,
         finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,
         tidy_up: Callable[[StoreClient, m.Started], None] = lambda _client, _started: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """Raises ``UnavailableError`` when this process may not open enough files.
 
@@ -72,6 +75,7 @@ class Supervisor:
         self._store_sees_locks = store_sees_locks
         self._finish_patience_seconds = finish_patience_seconds
         self._tidy_up = tidy_up
+        self._tracing = tracing
         self._loop = Loop()
         self._terminal = Terminal()
         self._guardian: Guardian | None = None
@@ -156,6 +160,7 @@ class Supervisor:
                 socket_directory=socket_directory,
                 say=self._say,
                 on_step=self._on_step,
+                tracing=self._tracing,
             )
             return self._run_tries(place, starter, started)
         finally:

@@ -146,7 +146,8 @@ class AddGrant(Message):
 class Context(Message):
     """What a task process may know of its try: the reply to :class:`Hello`. Never a token or credential.
 
-    ``state_backend`` and ``read_backends`` are the class paths of its worker's backends.
+    ``state_backend`` and ``read_backends`` are the class paths of its worker's backends. ``trace`` is the W3C
+    header of the trace that the try belongs to, of a supervisor that takes one with each request; else empty.
     """
 
     task: TaskAddress
@@ -157,6 +158,7 @@ class Context(Message):
     store_id: str = ""
     state_backend: str = ""
     read_backends: tuple[str, ...] = ()
+    trace: str = ""
 
 
 class Hello(Message):

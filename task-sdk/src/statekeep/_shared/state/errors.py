@@ -51,6 +51,8 @@ class StatekeepError(Exception):
         # Any error can be that of one operation in a batch, and without its number nobody knows which.
         if "operation_number" in facts:
             text = f"operation {facts['operation_number']} of the batch: {text}"
+        if "request_id" in facts:  # what the server's log has it under
+            text = f"{text} (request {facts['request_id']})"
         super().__init__(text)
 
     def _wording(self, facts: dict[str, Fact]) -> str:  # noqa: ARG002 -- for classes with two wordings

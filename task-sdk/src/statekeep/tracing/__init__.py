@@ -1,0 +1,1 @@
+"""Traces of what a task asks, for OpenTelemetry, which is imported only where traces are wanted."""
