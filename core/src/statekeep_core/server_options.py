@@ -70,6 +70,37 @@ class Server(Section, section="server"):
         "`unavailable` at once, and workers ask again later.",
         added="0.1.0",
     )
+    max_connections = Option(
+        Integer(minimum=1, maximum=1_000_000),
+        default=10_000,
+        example=2_000,
+        description="How many connections each process of the server has at a time, if it may have so many "
+        "descriptors. Past it, a new one is answered `unavailable` and closed.",
+        added="0.1.0",
+    )
+    head_seconds = Option(
+        Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
+        default=10.0,
+        example=5.0,
+        description="How long a client may take to send the head of a request, from its first byte, or from "
+        "when it connected. Then the connection is closed.",
+        added="0.1.0",
+    )
+    body_seconds = Option(
+        Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
+        default=30.0,
+        example=60.0,
+        description="How long a client may take to send the body of a request.",
+        added="0.1.0",
+    )
+    unread_seconds = Option(
+        Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
+        default=30.0,
+        example=60.0,
+        description="How long a client may read nothing of an answer, or less than 1 KiB a second of it. "
+        "Then the connection is closed.",
+        added="0.1.0",
+    )
     token_seconds = Option(
         Seconds(minimum=1, maximum=A_DAY_SECONDS),
         default=900.0,

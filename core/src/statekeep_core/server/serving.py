@@ -19,7 +19,7 @@ from . import listening
 from .access import Access
 from .app import Application
 from .bodies import Bodies
-from .connections import BoundedProtocol
+from .connections import Limits, bounded
 from .logs import event
 from .metrics_files import shared_by_workers
 from .observation import observation_of
@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2_048
 _AROUND_A_VALUE_BYTES = 65_536
+# The store's files or connections, the log, the listener, and what the next release needs.
+_OTHER_DESCRIPTORS = 64
 
 
 class Post(NamedTuple):
@@ -224,7 +226,7 @@ async def _opened(
 def _configuration(application: Application, options: Server) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http=BoundedProtocol,
+        http=bounded(_limits(options)),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -237,6 +239,19 @@ def _configuration(application: Application, options: Server) -> uvicorn.Config:
         timeout_graceful_shutdown=max(1, round(options.stop_grace_seconds)),
         ssl_certfile=options.tls_certificate or None,
         ssl_keyfile=options.tls_key or None,
+    )
+
+
+def _limits(options: Server) -> Limits:
+    """Return the limits of connections: of their number, what this process may have if that is less."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = soft - _OTHER_DESCRIPTORS if soft != resource.RLIM_INFINITY else options.max_connections
+    return Limits(
+        head_seconds=options.head_seconds,
+        # A body that comes too slowly is refused; the connection of one that does not come at all is closed.
+        body_seconds=options.body_seconds * 1.25,
+        unread_seconds=options.unread_seconds,
+        connections=max(1, min(options.max_connections, most)),
     )
 
 
