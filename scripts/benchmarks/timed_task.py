@@ -13,7 +13,7 @@ import statekeep
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CALLS = 2000
+_CALLS = 1000
 _WARM_UP = 100
 _VALUE = "x" * 98  # 100 bytes as JSON text
 
