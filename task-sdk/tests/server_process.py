@@ -67,6 +67,11 @@ class ServerProcess:
         """End it as an operator would, and return its exit status."""
         return self._end(signal.SIGTERM)
 
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
