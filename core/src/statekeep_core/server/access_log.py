@@ -14,7 +14,7 @@ from statekeep_core._shared.state.errors import (
 )
 
 from .logs import event
-from .observing import Observer
+from .observing import Observer, trace_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def _described(name: str, exchange: Exchange, **more: int) -> dict[str, Any]:
         code=exchange.code,
         duration_ms=round(exchange.seconds * 1000, 3),
         request_id=exchange.request_id,
-        trace_id=exchange.trace_id,
+        trace_id=exchange.trace_id or trace_id_of(exchange.headers),
         principal=principal_of(exchange),
         peer=exchange.peer,
         **more,

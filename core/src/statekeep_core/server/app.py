@@ -26,7 +26,7 @@ from .endpoints import ENDPOINTS
 from .health import Health
 from .logs import event
 from .observation import Observation
-from .observing import CLIENT_GONE, METRICS_PATH, Exchange
+from .observing import CLIENT_GONE, METRICS_PATH, UNKNOWN_OPERATION, Exchange
 from .responses import Response
 
 if TYPE_CHECKING:
@@ -85,10 +85,13 @@ class Application:
         if scope["type"] != "http":
             raise RuntimeError(f"the server speaks HTTP, and was asked for {scope['type']}")
         client = scope.get("client")
-        exchange = Exchange(scope["method"], _headers(scope["headers"]), client[0] if client else "")
+        peer = client[0] if client else ""
+        endpoint = ENDPOINTS.get(scope["path"])
+        operation = _OTHERS.get(scope["path"], UNKNOWN_OPERATION) if endpoint is None else endpoint.operation
+        exchange = Exchange(operation, scope["method"], _headers(scope["headers"]), peer)
         self._observers.request_began(exchange)
         try:
-            response = await self._response(scope, exchange, receive)
+            response = await self._response(scope, endpoint, exchange, receive)
             exchange.status, exchange.code = response.status, response.code
             await _send(response, exchange.request_id, send)
         except (ClientGoneError, asyncio.CancelledError) as gone:
@@ -98,11 +101,11 @@ class Application:
         finally:
             self._observers.request_ended(exchange)
 
-    async def _response(self, scope: Any, exchange: Exchange, receive: Receive) -> Response:
+    async def _response(
+        self, scope: Any, endpoint: Endpoint | None, exchange: Exchange, receive: Receive
+    ) -> Response:
         try:
-            endpoint = ENDPOINTS.get(scope["path"])
             if endpoint is not None and scope["method"] == "POST":
-                exchange.operation = endpoint.operation
                 return await self._answer(endpoint, exchange, receive)
             return await self._other(scope, exchange, endpoint)
         except StatekeepError as error:
@@ -159,7 +162,6 @@ class Application:
 
     async def _other(self, scope: Any, exchange: Exchange, endpoint: Endpoint | None) -> Response:
         path, is_get = scope["path"], scope["method"] in ("GET", "HEAD")
-        exchange.operation = _OTHERS.get(path, exchange.operation)
         if path == "/health/live" and is_get:
             return responses.of_document({"status": "live"})
         if path == "/health/ready" and is_get:

@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from statekeep.config import load_section
+from statekeep.tracing.wanting import are_traces_wanted
+from statekeep.tracing_options import Tracing as TracingOptions
+
 from statekeep_core._shared.state.errors import UnsupportedError
 
 from .access_log import AccessLog
@@ -59,11 +63,20 @@ def observation_of(options: Server, environ: Mapping[str, str]) -> Observation:
     Raises :class:`UnsupportedError` for what is asked for and not installed.
     """
     metrics = _metrics(environ) if options.metrics or options.metrics_address else None
-    # What is told of a request first, and last, is what the others' time is part of.
-    watching: list[Observer] = [AccessLog(every=options.access_log)]
+    # A trace comes first: its id is for the log's line, and its span holds what the others take.
+    watching: list[Observer] = [*_tracing(environ), AccessLog(every=options.access_log)]
     if metrics is not None:
         watching.append(metrics)
     return Observation(Observers(watching), metrics)
+
+
+def _tracing(environ: Mapping[str, str]) -> list[Observer]:
+    options = load_section(TracingOptions, environ)
+    if not are_traces_wanted(options, environ):
+        return []
+    from .tracing import Tracing
+
+    return [Tracing(options, environ)]
 
 
 def _metrics(environ: Mapping[str, str]) -> Metrics:

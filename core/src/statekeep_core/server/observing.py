@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # As long as the store takes them, and nothing that could break a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[!-~]{1,64}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
 
 METRICS_PATH = "/metrics"
 UNKNOWN_OPERATION = "unknown"
@@ -29,9 +30,9 @@ CLIENT_GONE = "client_gone"
 class Exchange:
     """One request and what became of it, as far as others may know: no key, value, token or credential.
 
-    ``operation`` is the last part of a known path. ``code`` is ``ok`` or that of the error. ``outcome`` is
-    how a try that was finished ended. ``headers`` are as they came, credential included; ``trace`` belongs to
-    whoever traces.
+    ``operation`` is the last part of a known path, or ``unknown``. ``code`` is ``ok`` or that of the error.
+    ``outcome`` is how a try that was finished ended. ``headers`` are as they came, credential included;
+    ``trace`` belongs to whoever traces.
     """
 
     __slots__ = (
@@ -50,12 +51,12 @@ class Exchange:
         "trace_id",
     )
 
-    def __init__(self, method: str, headers: Headers, peer: str = "") -> None:
+    def __init__(self, operation: str, method: str, headers: Headers, peer: str = "") -> None:
+        self.operation = operation
         self.method = method
         self.headers = headers
         self.peer = peer
         self.request_id = request_id_of(headers)
-        self.operation = UNKNOWN_OPERATION
         self.caller: Caller | None = None
         self.status = 0
         self.code = OK
@@ -167,6 +168,12 @@ class Observers(Observer):
 
 
 NOBODY = Observers()
+
+
+def trace_id_of(headers: Headers) -> str:
+    """Return the id of the trace that a request says it belongs to; empty for none."""
+    found = _TRACEPARENT.match(headers.get(b"traceparent", b""))
+    return found[1].decode("ascii") if found else ""
 
 
 def request_id_of(headers: Headers) -> str:
