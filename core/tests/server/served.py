@@ -16,6 +16,8 @@ from statekeep_core.server.access import Access, add_credential, add_signing_key
 from statekeep_core.server.app import Application
 from statekeep_core.server.bodies import Bodies
 from statekeep_core.server.engine import SqliteEngine
+from statekeep_core.server.observation import Observation
+from statekeep_core.server.observing import NOBODY
 
 TASK = {"kind": "TaskAddress", "dag_id": "etl", "run_id": "2026-01-01", "task_id": "load"}
 
@@ -37,14 +39,19 @@ class Served:
         bodies: Bodies | None = None,
         waiting_limit: int = 100,
         token_seconds: float = 900,
+        observation: Observation | None = None,
     ) -> None:
         self.moved_seconds = 0.0
         path = folder / "state.db"
-        self.engine = SqliteEngine(lambda: open_store(path, Policy()), waiting_limit=waiting_limit)
+        self.engine = SqliteEngine(
+            lambda: open_store(path, Policy()),
+            waiting_limit=waiting_limit,
+            observers=NOBODY if observation is None else observation.observers,
+        )
         self.access = Access(
             self.engine, token_seconds=token_seconds, now=lambda: time.time() + self.moved_seconds
         )
-        self.app = Application(self.engine, self.access, bodies)
+        self.app = Application(self.engine, self.access, bodies, observation)
 
     async def __aenter__(self) -> Served:
         await self.engine.open()
@@ -66,17 +73,30 @@ class Served:
             sent.append((b"authorization", f"Bearer {proof}".encode()))
         return await self.exchange(method, path, sent, [content])
 
+    async def raw(
+        self, path: str, body: Any = None, *, proof: str | None = None, method: str = "POST"
+    ) -> tuple[Any, bytes]:
+        """As :meth:`ask`, for what is answered with something else than JSON: the head, and the body."""
+        headers = [] if proof is None else [(b"authorization", f"Bearer {proof}".encode())]
+        return await self._sent(method, path, headers, [json.dumps({} if body is None else body).encode()])
+
     async def exchange(
         self, method: str, path: str, headers: list[tuple[bytes, bytes]], parts: list[bytes | None]
     ) -> Answered:
         """Send a body in parts; None: the client goes away instead."""
+        start, body = await self._sent(method, path, headers, parts)
+        found = {name.decode(): text.decode() for name, text in start["headers"]}
+        return Answered(start["status"], found, json.loads(body), body)
+
+    async def _sent(
+        self, method: str, path: str, headers: list[tuple[bytes, bytes]], parts: list[bytes | None]
+    ) -> tuple[Any, bytes]:
         sent: list[Any] = []
         await self.app(
             {"type": "http", "method": method, "path": path, "headers": headers}, _giving(parts), _into(sent)
         )
         start, body = sent
-        found = {name.decode(): text.decode() for name, text in start["headers"]}
-        return Answered(start["status"], found, json.loads(body["body"]), body["body"])
+        return start, body["body"]
 
     async def started(self, **options: Any) -> str:
         """Start a try and return its token."""
