@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from .transaction import Transaction
+
+
+_NAME_BYTES = 8
+_SECRET_BYTES = 32
 
 
 class SigningKey(NamedTuple):
@@ -14,6 +19,11 @@ class SigningKey(NamedTuple):
     key_id: str
     secret: bytes
     created_at: int
+
+
+def make(tx: Transaction) -> None:
+    """Make a key that signs from now on; tokens of the older ones are good until those are removed."""
+    add(tx, os.urandom(_NAME_BYTES).hex(), os.urandom(_SECRET_BYTES))
 
 
 def add(tx: Transaction, key_id: str, secret: bytes) -> None:

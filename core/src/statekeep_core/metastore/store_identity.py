@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .transaction import Transaction
 
 _ID_BYTES = 16
-_KEY_BYTES = 32
 _ENDED_BECAUSE = "the store was restored or copied, and has a new id"
 
 
@@ -101,4 +100,4 @@ def _inherit_objects(tx: Transaction) -> int:
 
 def _replace_signing_keys(tx: Transaction) -> None:
     if tx.run("DELETE FROM signing_keys"):
-        signing_keys.add(tx, os.urandom(8).hex(), os.urandom(_KEY_BYTES))
+        signing_keys.make(tx)

@@ -60,7 +60,7 @@ def add_credential(work: Work, name: str, role: str, lifetime_seconds: float | N
 
 def add_signing_key(work: Work) -> None:
     """Make a key that signs from now on. Tokens of the older keys are good until those are removed."""
-    signing_keys.add(work.tx, secrets.token_hex(8), secrets.token_bytes(_SECRET_BYTES))
+    signing_keys.make(work.tx)
 
 
 def prepare(work: Work) -> str | None:
