@@ -178,6 +178,75 @@ def test_on_postgresql_what_a_statement_answers_waits_for_no_transaction() -> No
     assert store.is_closed
 
 
+def of_try(instance_id: int, number: int) -> Any:
+    return ({"kind": "TryClaims", "instance_id": instance_id}, str(number), {"kind": "Increment"})
+
+
+def test_a_try_that_asks_much_leaves_the_threads_to_others_and_is_answered_before_the_end() -> None:
+    class Store(GatedStore):
+        """Holds what the first try asks until the gate is open."""
+
+        in_hand = 0
+        most_in_hand = 0
+
+        def handle_group(self, calls: Sequence[Any]) -> list[Any]:
+            if calls[0][0]["instance_id"] == 1:
+                self.in_hand += 1
+                self.most_in_hand = max(self.most_in_hand, self.in_hand)
+                self.gate.wait(60)
+                self.in_hand -= 1
+            return [{"number": call[1]} for call in calls]
+
+    store = Store()
+
+    async def scenario() -> None:
+        engine = PostgresEngine(lambda: store)
+        await engine.open()
+        greedy = [asyncio.ensure_future(engine.answer(of_try(1, number))) for number in range(20)]
+        others = await asyncio.gather(*(engine.answer(of_try(number, number)) for number in range(2, 30)))
+        assert [reply["number"] for reply in others] == [str(number) for number in range(2, 30)]
+        assert not any(one.done() for one in greedy)
+        assert engine.waiting["others"] == 19
+        closing = asyncio.ensure_future(engine.close())
+        await asyncio.sleep(0)
+        store.gate.set()
+        assert [reply["number"] for reply in await asyncio.gather(*greedy)] == [str(n) for n in range(20)]
+        await closing
+
+    asyncio.run(scenario())
+    assert store.most_in_hand == 1
+
+
+def test_a_store_that_goes_away_and_comes_back_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    class Store(GatedStore):
+        is_away = True
+
+        def handle_group(self, calls: Sequence[Any]) -> list[Any]:
+            return [{"kind": "Refusal", "code": "unavailable"} for _ in calls]
+
+        def transact(self, operation: Any) -> Any:
+            if not self.is_away:
+                return "the id"
+            self.is_away = False
+            raise UnavailableError(what="the store", problem="nobody is there")
+
+    async def scenario() -> None:
+        engine = PostgresEngine(Store)
+        await engine.open()
+        await engine.answer(hot(1))
+        for _ in range(3_000):
+            if len(caplog.records) > 1:
+                break
+            await asyncio.sleep(0.02)
+        await engine.close()
+
+    asyncio.run(scenario())
+    assert ["is away: the store is unavailable: nobody" in caplog.text, "is back" in caplog.text] == [
+        True,
+        True,
+    ]
+
+
 def test_a_store_that_cannot_be_opened_is_refused_where_it_was_wanted(tmp_path: Path) -> None:
     def refuse() -> Any:
         raise StoreUnusableError(what="it", problem="is not there", remedy="make it")

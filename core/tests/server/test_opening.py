@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,23 @@ def test_a_database_that_goes_away_while_it_is_opened_is_waited_for(
     assert [line.partition(": ")[0] for line in awaited] == ["waiting for the database"] * 2
     assert ["nobody is there" in awaited[0], "it went away" in awaited[1]] == [True, True]
     assert ["made the worker credential" in line for line in said] == [True]
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "problem"),
+    [
+        (r"///\w+", "///nowhere", 'database "nowhere" does not exist'),
+        (r"user=\w+", "user=nobody_known", 'role "nobody_known" does not exist'),
+    ],
+)
+def test_a_database_that_refuses_the_login_is_not_waited_for(
+    part: str, other: str, problem: str, new_database: str
+) -> None:
+    url = re.sub(part, other, url_of(new_database))
+    said: list[str] = []
+    with pytest.raises(StoreUnusableError, match=problem):
+        asyncio.run(open_engine(environ(url), said.append))
+    assert said == []
 
 
 def test_a_url_that_libpq_cannot_read_is_refused_without_its_password() -> None:

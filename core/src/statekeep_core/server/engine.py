@@ -13,6 +13,8 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
 
 from .observing import NO_TRAFFIC, NOBODY, Group
+from .outages import Outages
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +89,7 @@ class _Lane(NamedTuple):
     """A queue, how many threads serve it, and how much each of them takes at once."""
 
     name: str
-    queue: SimpleQueue[_Waiting | None]
+    queue: SimpleQueue[_Waiting | None] | Turns[_Waiting]
     threads: int
     taken_at_once: int
 
@@ -115,6 +117,7 @@ class _ThreadedEngine:
         self._waiting = 0
         self._is_open = False
         self._policy: Policy | None = None
+        self._outages = Outages(lambda: self.transact(_look))
         self._thread = threading.Thread(target=self._work, name="statekeep-store", daemon=True)
 
     @property
@@ -153,6 +156,7 @@ class _ThreadedEngine:
     async def close(self) -> None:
         if self._is_open:
             self._is_open = False
+            self._outages.close()
             for lane in self._lanes:
                 for _ in range(lane.threads):
                     lane.queue.put(None)
@@ -220,7 +224,12 @@ class _ThreadedEngine:
             is_open = group[-1] is not None
             asked = [item for item in group if item is not None]
             answers = self._observed(store, lane, asked) if self._observers else _answers(store, asked)
+            if isinstance(lane.queue, Turns):
+                for item in asked:
+                    lane.queue.done(item)
             self._loop.call_soon_threadsafe(self._deliver, asked, answers)
+            if any(map(_is_unavailable, answers)):
+                self._loop.call_soon_threadsafe(self._outages.doubt)
 
     def _observed(self, store: Store, lane: _Lane, asked: list[_Waiting]) -> list[Any]:
         began_at_ns = time.time_ns()
@@ -231,7 +240,8 @@ class _ThreadedEngine:
         return answers
 
     def _tell(self, future: asyncio.Future[Any], outcome: Any) -> None:
-        self._loop.call_soon_threadsafe(_settle, future, outcome)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            self._loop.call_soon_threadsafe(_settle, future, outcome)
 
     # --- in the loop again -------------------------------------------------------------------------------
 
@@ -263,7 +273,8 @@ class PostgresEngine(_ThreadedEngine):
 
     The requests that one statement answers together wait in one queue, and all others in another one, where
     each is a transaction of several round trips: they are taken one by one, so that none waits for another
-    while a thread is free, and no heartbeat waits for a group of them.
+    while a thread is free, and no heartbeat waits for a group of them. Of one try's, one is under way at a
+    time: they take turns at its row anyway, and those that wait there would hold a thread each.
     """
 
     # Two, so that one makes its statement of what waits while the other's is at the database.
@@ -282,7 +293,7 @@ class PostgresEngine(_ThreadedEngine):
         observers: Observers = NOBODY,
     ) -> None:
         hot = _Lane("hot", SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
-        others = _Lane("others", SimpleQueue(), self._OTHER_THREADS, 1)
+        others = _Lane("others", Turns(_instance_of), self._OTHER_THREADS, 1)
         super().__init__(open_store, (hot, others), waiting_limit=waiting_limit, observers=observers)
 
     def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
@@ -303,6 +314,20 @@ def _is_hot(call: Call) -> bool:
         and not request.get("if_absent")
         and request.get("external") is None
     )
+
+
+def _instance_of(item: _Waiting) -> int | None:
+    """Return the number of the task instance whose try asks; None for everybody else."""
+    return item.work[0].get("instance_id") if isinstance(item.work, tuple) else None
+
+
+def _is_unavailable(answer: Any) -> bool:
+    code = answer.get("code") if isinstance(answer, dict) else getattr(answer, "code", None)
+    return bool(code == UnavailableError.code)
+
+
+def _look(work: Work) -> str:
+    return work.tx.store_id()
 
 
 def _next_group(lane: _Lane) -> list[_Waiting | None]:

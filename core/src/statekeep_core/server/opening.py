@@ -48,8 +48,8 @@ async def open_engine(
 ) -> SqliteEngine | PostgresEngine:
     """Return an engine on the store of the settings, which has what a first start needs.
 
-    Waits for a database that is away, for as long as it takes; the log says why. Says what :func:`prepare`
-    made. Raises what :func:`open_store` raises otherwise.
+    Waits for a database that is away, for as long as it takes; the log says why. Not for one that refuses to
+    let us in. Says what :func:`prepare` made. Raises what :func:`open_store` raises otherwise.
     """
     settings = config.load(environ)
     is_file = not config.is_postgresql(settings.database.url)
@@ -68,6 +68,7 @@ async def open_engine(
         try:
             return await _ready(database, say)
         except UnavailableError as error:
+            _refused_logins().raise_if_refused(error)
             if str(error) != said:
                 said = str(error)
                 _log.warning("waiting for the database: %s", said, extra=event("database_awaited"))
@@ -111,6 +112,12 @@ def _open_postgresql(settings: config.Settings) -> PostgresStore:
         connections=PostgresEngine.CONNECTIONS,
     )
     return opened
+
+
+def _refused_logins() -> ModuleType:
+    from statekeep_core.postgres import refused_logins
+
+    return refused_logins
 
 
 def _postgresql() -> ModuleType:
