@@ -1,4 +1,4 @@
-"""Clients that send too slowly, or too much, or do not read: the server lets go of them, and serves others."""
+"""Clients that send too slowly, too much, or read nothing: the server lets go of them, and serves others."""
 
 from __future__ import annotations
 

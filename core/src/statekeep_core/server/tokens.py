@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
@@ -18,6 +19,10 @@ _ALGORITHM = "HS256"
 # what a token lists is what was granted when the try started, for whoever reads a token.
 _MOST_GRANTS_LISTED = 100
 _REMEMBERED_TOKENS = 10_000
+# As this issues them. Decoders pass over what is no base64, so one token could be spelled in endless ways,
+# and each would be remembered.
+_SPELLING = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
+_LONGEST_CHARACTERS = 8_192
 
 
 class UnknownKeyError(Exception):
@@ -72,6 +77,8 @@ class Tokens:
         return token
 
     def _verify(self, text: str) -> TaskToken:
+        if len(text) > _LONGEST_CHARACTERS or not _SPELLING.fullmatch(text):
+            raise _not_issued()
         try:
             secret = self._secrets.get(str(jwt.get_unverified_header(text).get("kid")))
             if secret is None:
@@ -90,7 +97,11 @@ class Tokens:
                 float(claims["exp"]),
                 grants,
             )
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
-            raise UnauthenticatedError(
-                problem="the token was not issued by this store", remedy="start the task again"
-            ) from None
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
+            raise _not_issued() from None
+
+
+def _not_issued() -> UnauthenticatedError:
+    return UnauthenticatedError(
+        problem="the token was not issued by this store", remedy="start the task again"
+    )
