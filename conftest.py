@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # The machine may be busy, and no test asserts a time.
 settings.register_profile("patient", deadline=None)
+# By hand: `scripts/test core/tests/server --hypothesis-profile long`.
+settings.register_profile("long", deadline=None, max_examples=5_000)
 if settings.get_current_profile_name() == "default":
     settings.load_profile("patient")
 

@@ -68,7 +68,7 @@ class Served:
     ) -> Answered:
         """Send one request, whose body is JSON or bytes, and return what is answered."""
         content = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
-        sent = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+        sent = [(name.replace("_", "-").encode(), text.encode("latin-1")) for name, text in headers.items()]
         if proof is not None:
             sent.append((b"authorization", f"Bearer {proof}".encode()))
         return await self.exchange(method, path, sent, [content])
