@@ -38,6 +38,11 @@ _FILLS = (
         f" CASE n % {KEYS_PER_INSTANCE} WHEN 8 THEN {{now}} + {DAY_US} + n WHEN 9 THEN {{now}} - {DAY_US} + n"
         f" END, 1, {_WRITER} FROM {{entries}}"
     ),
+    (
+        "INSERT INTO external_objects (backend_id, storage_key, reference, origin, size_bytes, digest,"
+        " records)"
+        f" SELECT 'bench', 'key~' || n, 'reference-' || n, '[]', 1000, {_DIGEST}, 1 FROM {{assets}}"
+    ),
     "INSERT INTO assets (name, created_at) SELECT 'grown-' || n, {now} FROM {assets}",
     (
         "INSERT INTO asset_entries (asset_id, key, value, version, updated_at, writer_principal)"

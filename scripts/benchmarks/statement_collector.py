@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ def _note() -> None:
     of_transactions, of_the_hot_path = PostgresTransaction._execute, HotPath._rows  # noqa: SLF001 -- it listens
 
     def execute(self: PostgresTransaction, sql: str, parameters: Any) -> Any:
-        _statements.add(translated(sql))
+        # The caller of `rows`, `row` or `run`: a test's own statements are none of the store's.
+        if sys._getframe(2).f_globals["__name__"].startswith("statekeep_core."):  # noqa: SLF001 -- as above
+            _statements.add(translated(sql))
         return of_transactions(self, sql, parameters)
 
     def rows(self: HotPath, sql: str, *parameters: Any) -> Any:
