@@ -63,7 +63,7 @@ PACKAGES = (
         "core/src",
         layers=(
             ("_shared",),
-            ("server_options", TOP),  # core's __init__ holds its version only
+            ("server_options", "faults", "traffic", TOP),  # core's __init__ holds its version only
             ("config",),
             ("metastore", "sweep_cursor"),
             ("policy",),

@@ -11,8 +11,9 @@ import apsw
 
 from . import __version__, config, retention
 from ._shared.state import wire
-from ._shared.state.errors import InternalFaultError, StatekeepError, StoreUnusableError, UnsupportedError
+from ._shared.state.errors import StatekeepError, StoreUnusableError, UnsupportedError
 from .execution_api import service
+from .faults import told_fault
 from .metastore import objects
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
@@ -212,7 +213,7 @@ class EmbeddedStore:
             raise
         # A fault in one request must not take its neighbours, or the supervisor, along.
         except Exception as fault:
-            return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+            return _plain_refusal(told_fault(fault, call.request_id))
 
 
 def _is_dry(call: service.Call | StatekeepError) -> bool:

@@ -11,7 +11,8 @@ from statekeep_core._shared.state.messages import Swept
 from statekeep_core.server.metrics import Metrics
 from statekeep_core.server.metrics_page import MetricsApplication, MetricsPage
 from statekeep_core.server.observation import Observation
-from statekeep_core.server.observing import Observers, Traffic
+from statekeep_core.server.observing import Observers
+from statekeep_core.traffic import Traffic
 
 from core.tests.server.served import TASK, Served, run
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from queue import Empty, LifoQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -11,6 +13,7 @@ from psycopg import conninfo
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
+from statekeep_core.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,9 +64,15 @@ _PREPARED_STATEMENTS = 500
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection on which no wait for the database is endless: it is broken afterwards, and raises."""
+    """A connection on which no wait for the database is endless: it is broken afterwards, and raises.
+
+    ``waits`` counts them.
+    """
+
+    waits = 0
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, **limit: float | None) -> Any:  # type: ignore[override]  # always given by name
+        self.waits += 1
         limit["timeout"] = limit.get("timeout") or SILENCE_SECONDS
         try:
             return super().wait(gen, interval, **limit)
@@ -158,6 +167,9 @@ class Pool:
         for _ in range(size):
             self._free.put(None)
         self._is_closed = False
+        self._counting = Lock()
+        self._round_trips = 0
+        self._errors: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[BoundedConnection]:
@@ -174,10 +186,14 @@ class Pool:
                 self._look_at(connection)
             yield connection
             kept = self._usable(connection)
-        except BaseException:
+        except BaseException as error:
             kept = None if connection is None else self._usable(connection)
+            if isinstance(error, psycopg.Error):
+                with self._counting:
+                    self._errors[type(error).__name__] += 1
             raise
         finally:
+            self._count(connection)
             self._free.put(kept)
             if self._is_closed:
                 self.close()
@@ -190,6 +206,17 @@ class Pool:
                 connection = self._free.get_nowait()
                 if connection is not None:
                     connection.close()
+
+    def traffic(self) -> Traffic:
+        """Return what went on so far, over the connections that were given back."""
+        with self._counting:
+            return Traffic(self._round_trips, dict(self._errors))
+
+    def _count(self, connection: BoundedConnection | None) -> None:
+        if connection is not None:
+            waits, connection.waits = connection.waits, 0
+            with self._counting:
+                self._round_trips += waits
 
     def _take(self) -> BoundedConnection | None:
         if self._is_closed:

@@ -16,16 +16,18 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from statekeep_core import __version__
+from statekeep_core.traffic import NO_TRAFFIC
 
 from .metrics_files import forget_dead
-from .observing import NO_TRAFFIC, Observer
+from .observing import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statekeep_core._shared.state.messages import Swept
+    from statekeep_core.traffic import Traffic
 
-    from .observing import Exchange, Group, Traffic
+    from .observing import Exchange, Group
     from .store_figures import StoreFigures
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

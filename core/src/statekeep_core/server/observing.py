@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -82,16 +81,6 @@ class Group(NamedTuple):
     origins: Sequence[object]
     began_at_ns: int
     ended_at_ns: int
-
-
-class Traffic(NamedTuple):
-    """How often the threads of a store have waited for a database, and what it has refused or broken off."""
-
-    round_trips: int
-    errors: Mapping[str, int]
-
-
-NO_TRAFFIC = Traffic(0, MappingProxyType({}))
 
 
 class Observer:
