@@ -1,4 +1,4 @@
-"""What the tests of processes and of the command share."""
+"""What the tests of processes and of the command share, and how they run over HTTP."""
 
 from __future__ import annotations
 
@@ -7,22 +7,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import server_process
+from served_store import ServedStore
 from statekeep_command import Statekeep
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add an option for when pytest is given this folder: `scripts/test task-sdk/tests --over-http`."""
-    parser.addoption(
-        "--over-http", action="store_true", help="run the command's tests on a server instead of a file"
-    )
+    """Add options for when pytest is given this folder: `scripts/test task-sdk/tests --over-http`."""
+    parser.addoption("--over-http", action="store_true", help="run the SDK's tests on a server")
+    parser.addoption("--on-postgresql", action="store_true", help="with --over-http: one on PostgreSQL")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "embedded_only(reason): what holds for a store in the same process")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("over_http"):
+        for item in items:
+            for mark in item.iter_markers("embedded_only"):
+                item.add_marker(pytest.mark.skip(reason=f"embedded only: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def one_served_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedStore]:
+    """The store behind a server that all tests share; see :func:`served_store`."""
+    url = ""
+    if request.config.getoption("on_postgresql"):
+        cluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.url(cluster.make_database())
+    served = ServedStore(tmp_path_factory.mktemp("server"), url)
+    yield served
+    served.close()
 
 
 @pytest.fixture
-def embedded_only(request: pytest.FixtureRequest) -> None:
-    """For what is so on a file only: its place, and a lock that proves the try before to be gone."""
-    if request.config.getoption("--over-http", default=False):
-        pytest.skip("holds for an embedded store")
+def served_store(one_served_store: ServedStore) -> ServedStore:
+    """An empty store behind a server, for one test after the other."""
+    one_served_store.empty()
+    return one_served_store
 
 
 @pytest.fixture
@@ -31,9 +55,8 @@ def statekeep(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Statek
     # pytest's own folders are too deep for a socket's path.
     with tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary:
         command = Statekeep(tmp_path, Path(temporary))
-        if request.config.getoption("--over-http", default=False):
-            with server_process(tmp_path) as server:
-                command.use_server(server)
-                yield command
-        else:
-            yield command
+        if request.config.getoption("over_http"):
+            served: ServedStore = request.getfixturevalue("served_store")
+            command.use_server(served.server)
+            command.database = served.database
+        yield command

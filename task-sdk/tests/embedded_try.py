@@ -1,15 +1,22 @@
-"""A try on a real store, reached over a real socket: a supervisor without its processes."""
+"""A try on a real store, reached over a real socket: a supervisor without its processes.
+
+The store is a file in this process, or behind a server in another.
+"""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 from peer import Peer, PeerConnection
+from server_process import ServerProcess
 from statekeep._shared.state import messages, wire
 from statekeep.channel.client import ChannelClient
 from statekeep.channel.frames import Frame
+from statekeep.client.http import HttpClient
+from statekeep.client.store_client import draw_request_id
 from statekeep.context import Context
 from statekeep_core.embedded import open_store
 from statekeep_core.policy import Policy
@@ -20,36 +27,71 @@ INLET = messages.AssetAddress("customers")
 
 _WORKER = messages.WorkerClaims("tests")
 _OPERATOR = messages.OperatorClaims("tests")
+# By which each start takes over from the one before, where no lock is seen.
+_SECRET = "0" * 32
+_PATIENCE_SECONDS = 60.0
 
 
-class Store:
-    """An embedded store that the test asks directly, too."""
+class Store(ABC):
+    """A store that the test asks directly, too."""
 
-    def __init__(self, path: Path, **policy: Any) -> None:
-        self._store = open_store(path, Policy(**policy))
-        self._one_at_a_time = threading.Lock()
-        self._asked = 0
-
+    @abstractmethod
     def ask_plain(self, claims: Any, request: wire.Plain, request_id: str) -> wire.Plain:
-        with self._one_at_a_time:
-            return self._store.handle_group([(wire.to_plain(claims), request_id, request)])[0]
+        """Return the reply. Callable from any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""
 
     def ask(self, claims: Any, request: Any) -> Any:
-        self._asked += 1
-        plain = self.ask_plain(claims, wire.to_plain(request), f"test-{self._asked}")
+        plain = self.ask_plain(claims, wire.to_plain(request), draw_request_id())
         return wire.raise_if_refused(wire.from_plain(plain, ignore_unknown=True))
 
     def as_operator(self, request: Any) -> Any:
         return self.ask(_OPERATOR, request)
 
     def start(self, task: messages.TaskAddress = TASK, **options: Any) -> messages.Started:
-        start = messages.Start(task, (INLET,), (OUTLET,), holds_lock=True, rerun=True, **options)
+        secrets = {"holder": _SECRET, "holds_lock_of": (_SECRET,)}
+        start = messages.Start(
+            task, (INLET,), (OUTLET,), holds_lock=True, rerun=True, **{**secrets, **options}
+        )
         started = self.ask(_WORKER, start)
         assert isinstance(started, messages.Started)
         return started
 
+
+class EmbeddedStore(Store):
+    """A new file in this process."""
+
+    def __init__(self, path: Path, **policy: Any) -> None:
+        self._store = open_store(path, Policy(**policy))
+        self._one_at_a_time = threading.Lock()
+
+    def ask_plain(self, claims: Any, request: wire.Plain, request_id: str) -> wire.Plain:
+        with self._one_at_a_time:
+            return self._store.handle_group([(wire.to_plain(claims), request_id, request)])[0]
+
     def close(self) -> None:
         self._store.close()
+
+
+class StoreBehindServer(Store):
+    """What a server in another process has."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._client = HttpClient(
+            [server.url],
+            server.operator,
+            patience_seconds=_PATIENCE_SECONDS,
+            answer_seconds=_PATIENCE_SECONDS,
+            say=print,
+        )
+
+    def ask_plain(self, claims: Any, request: wire.Plain, request_id: str) -> wire.Plain:
+        return self._client.ask(wire.to_plain(claims), request, request_id)
+
+    def close(self) -> None:
+        self._client.close()
 
 
 class EmbeddedTry:

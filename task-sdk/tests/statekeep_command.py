@@ -29,10 +29,12 @@ class Statekeep:
 
     def __init__(self, folder: Path, temporary: Path, run_id: str = RUN) -> None:
         self.shown = f"{DAG}/{run_id}/{TASK}"
-        self._run = f"--run={run_id}"
-        self._the_task = (f"--dag={DAG}", self._run, f"--task={TASK}")
+        self._own_run = () if run_id == RUN else (f"--run={run_id}",)
+        self._the_task = (f"--dag={DAG}", f"--run={run_id}", f"--task={TASK}")
         self.folder = folder
         self.store = folder / "store" / "state.db"
+        # Where the rows are: that file, or what the server has, a file or a database's url.
+        self.database: Path | str = self.store
         self.temporary = temporary
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STATEKEEP")}
         self.environ = inherited | {
@@ -96,7 +98,7 @@ class Statekeep:
 
     def tries(self) -> list[dict[str, Any]]:
         """Return what `statekeep tries list` says, oldest first."""
-        found: list[dict[str, Any]] = json.loads(self("tries", "list", "--json", self._run).stdout)
+        found: list[dict[str, Any]] = json.loads(self("tries", "list", "--json", *self._own_run).stdout)
         return found[::-1]
 
     def statuses(self) -> list[str]:
@@ -105,13 +107,13 @@ class Statekeep:
 
     def left_behind(self) -> list[str]:
         """Return what supervisors have left in the temporary folder and among the locks."""
-        locks = [
-            self.store.with_name(f"{self.store.name}.locks"),
-            *self.folder.glob("data/statekeep/servers/*"),
-        ]
-        return [
-            path.name for folder in (self.temporary, *locks) if folder.exists() for path in folder.iterdir()
-        ]
+        folders = (self.temporary, self.locks())
+        return [path.name for folder in folders if folder.exists() for path in folder.iterdir()]
+
+    def locks(self) -> Path:
+        """Return the folder of the locks."""
+        served = list(self.folder.glob("data/statekeep/servers/*"))
+        return served[0] if served else self.store.with_name(f"{self.store.name}.locks")
 
 
 class Started:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import statekeep as package
-from statekeep import open_task
+from statekeep import config, open_task
 from statekeep._shared.state import messages as m
 from statekeep._shared.state.wire import Plain, refusal_of, to_plain
-from statekeep.client.embedded import open_embedded
+from statekeep.client.opening import open_client
 from statekeep.client.store_client import call
 from statekeep.context import current_context
 from statekeep.errors import (
@@ -127,15 +127,17 @@ def test_staged_writes_that_no_longer_fit_are_raised_at_the_end(statekeep: State
     assert statekeep.statuses() == ["failed"]
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_a_try_that_was_taken_over_is_told_so(
     statekeep: Statekeep, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def go_on() -> None:
         with open_task(dag="etl", run="r", task="t") as context:
-            client = open_embedded(os.environ)
+            environ = config.process_environment()
+            client = open_client(config.load(environ), environ)
             # As if this process had been away for longer than its lease.
-            start = m.Start(m.TaskAddress("etl", "r", "t"), (), (), holds_lock=True, supervisor="other:1")
+            secrets = [path.read_text().split()[-1][:64] for path in statekeep.locks().iterdir()]
+            task = m.TaskAddress("etl", "r", "t")
+            start = m.Start(task, holds_lock=True, supervisor="other:1", holds_lock_of=tuple(secrets))
             started = call(client, m.WorkerClaims("other"), start)
             call(client, m.TryClaims(started.instance_id, started.try_number), m.Finish(True, 0))
             client.close()

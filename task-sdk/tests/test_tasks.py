@@ -146,7 +146,7 @@ def escape():
     assert run_python(statekeep, script).stdout == "in time\n"
 
 
-@pytest.mark.usefixtures("embedded_only")
+@pytest.mark.embedded_only("a worker of a server has no file")
 @pytest.mark.slow
 def test_a_store_that_cannot_be_used_is_raised_as_itself(statekeep: Statekeep) -> None:
     script = """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from backends.master_keys import written
+from served_store import changed_rows, held_bytes
 from statekeep_command import THE_TASK, Statekeep
 
 pytestmark = pytest.mark.slow
@@ -87,10 +87,7 @@ def test_a_plain_backend_keeps_a_value_over_a_crash_and_deletes_its_file(plain: 
 
 def test_the_store_itself_never_holds_what_the_backend_took(plain: Place) -> None:
     plain.job("set=k", "crash")
-    held = b"".join(
-        path.read_bytes() for path in plain.statekeep.store.parent.glob("state.db*") if path.is_file()
-    )
-    assert b"vvvvvvvvvvvvvvvv" not in held
+    assert b"vvvvvvvvvvvvvvvv" not in held_bytes(plain.statekeep.database)
 
 
 def test_an_object_store_keeps_each_write_until_it_is_disposed_of(objects: Place) -> None:
@@ -106,9 +103,8 @@ def test_what_was_replaced_is_deleted_at_the_end_of_a_job_when_it_is_due(objects
     (replaced,) = objects.files()
     objects.job("set=k", "crash")
     assert len(objects.files()) == 2
-    with sqlite3.connect(objects.statekeep.store) as store:  # five minutes pass
-        assert store.execute("UPDATE external_objects SET due_at = 1 WHERE due_at IS NOT NULL").rowcount == 1
-    store.close()
+    five_minutes_pass = "UPDATE external_objects SET due_at = 1 WHERE due_at IS NOT NULL"
+    assert changed_rows(objects.statekeep.database, five_minutes_pass) == 1
     assert objects.job("get=k", "crash") == (137, ["k 200000"])
     (left,) = objects.files()
     assert left != replaced
@@ -379,4 +375,4 @@ def test_a_task_without_a_backend_imports_nothing_of_one(statekeep: Statekeep) -
         "print([name for name in sys.modules if 'statekeep.backends' in name or 'sweeping' in name])"
     )
     assert _python(statekeep, "-c", code) == "[]\n"
-    assert statekeep.store.exists()
+    assert [row["task_id"] for row in statekeep.tries()] == ["load", "t"]

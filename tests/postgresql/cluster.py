@@ -112,12 +112,13 @@ def running_cluster(*settings: str, programs: Path | None = None) -> Iterator[Cl
         cluster.close()
 
 
-def empty(url: str) -> None:
-    """Make a store as good as new: no rows, and numbers that begin at 1. Its id stays."""
+def empty(url: str, kept: Sequence[str] = ("store",)) -> None:
+    """Make a store as good as new: no rows, and numbers that begin at 1. Its id stays, and these tables."""
     with psycopg.connect(url, autocommit=True) as connection:
         tables = connection.execute(
-            "SELECT string_agg(format('DELETE FROM %I', tablename), '; ') FROM pg_tables"
-            " WHERE schemaname = current_schema() AND tablename <> 'store'"
+            "SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables"
+            " WHERE schemaname = current_schema() AND tablename <> ALL (%s)",
+            (list(kept),),
         ).fetchone()
         numbers = connection.execute(
             "SELECT string_agg(format('ALTER SEQUENCE %I RESTART', sequencename), '; ') FROM pg_sequences"

@@ -26,6 +26,7 @@ from .channel.cancelled_calls import outcome
 from .client.opening import lock_directory, open_client_apart
 from .client.store_client import draw_request_id
 from .context import Context, entered
+from .supervisor.exit_status import is_end_unknown
 from .supervisor.job import Job, shown
 from .supervisor.saying import say
 from .supervisor.starting import Starter, lock_path
@@ -164,6 +165,7 @@ def open_task(
         lock_path(lock_directory(settings, environ), job.task),
         lambda: open_client_apart(settings, environ, say=say),
         lease_seconds=settings.workers.lease_seconds,
+        sees_locks=not settings.api.url,
     )
     pid = os.getpid()
     try:
@@ -173,7 +175,7 @@ def open_task(
         if backends is not None:
             backends.belong_to(started.store_id)
         context = Context(context_of(job.task, started, settings.workers), transport, backends)
-        with _lease(transport, started.lease_seconds), _finish(transport), entered(context):
+        with _lease(transport, started.lease_seconds), _finish(transport, starter), entered(context):
             yield context
         if backends is not None and os.getpid() == pid:
             dispose_of_job(starter.client, job.task, started, backends, say=say)
@@ -202,7 +204,7 @@ def _changed_at(path: str | None) -> int | None:
 
 
 @contextmanager
-def _finish(transport: InProcessTransport) -> Iterator[None]:
+def _finish(transport: InProcessTransport, starter: Starter) -> Iterator[None]:
     """Record how the block ends, and refuse what is asked after it."""
     try:
         yield
@@ -210,18 +212,22 @@ def _finish(transport: InProcessTransport) -> Iterator[None]:
         if transport.is_own:
             # What the block raised is what matters, and the store can always find out that this try is over.
             with suppress(StatekeepError):
-                _end(transport, m.Finish(False, None, f"raised {type(error).__name__}"), "failed")
+                failure = m.Finish(False, None, f"raised {type(error).__name__}")
+                _end(transport, starter, failure, "failed")
         raise
     if transport.is_own:
-        _end(transport, m.Finish(True), "succeeded")
+        _end(transport, starter, m.Finish(True), "succeeded")
 
 
-def _end(transport: InProcessTransport, finish: m.Finish, ended_as: str) -> None:
+def _end(transport: InProcessTransport, starter: Starter, finish: m.Finish, ended_as: str) -> None:
     try:
         transport.call(finish)
-    except BaseException:
+    except BaseException as error:
         transport.end("ended")
+        if isinstance(error, StatekeepError) and not is_end_unknown(error.code):
+            starter.settle()
         raise
+    starter.settle()
     transport.end(ended_as)
 
 

@@ -8,17 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_try import EmbeddedTry, Store
+from embedded_try import EmbeddedStore, EmbeddedTry, Store, StoreBehindServer
+from served_store import ServedStore
 from statekeep._shared.state.message import Message
 from statekeep.accessors.text_values import encoded
 from worker_backends import DRIVES, Drive
 
 Call = Callable[..., Any]
 
+# Those that any run asks a server, too; `--over-http` asks it all of them.
+_SERVED_MODULES = ("test_task_state", "test_asset_state", "test_batch")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on the stores that there are."""
+    if "store" in metafunc.fixturenames:
+        is_all_served = metafunc.config.getoption("over_http")
+        stores: list[Any] = [] if is_all_served else ["embedded"]
+        if is_all_served or metafunc.module.__name__.endswith(_SERVED_MODULES):
+            stores.append(pytest.param("served", marks=pytest.mark.slow))  # it starts a process
+        metafunc.parametrize("store", stores, indirect=True)
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "store.db")
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store: embedded, or behind a server."""
+    store: Store
+    if request.param == "served":
+        served: ServedStore = request.getfixturevalue("served_store")
+        store = StoreBehindServer(served.server)
+    else:
+        store = EmbeddedStore(tmp_path / "store.db")
     yield store
     store.close()
 

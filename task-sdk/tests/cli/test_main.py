@@ -84,10 +84,12 @@ def test_tries_are_listed_newest_first_and_can_be_narrowed(statekeep: Statekeep)
 
 
 def test_settings_are_listed_with_their_sources(statekeep: Statekeep) -> None:
-    rows = json.loads(statekeep("config", "list", "--json").stdout)
+    environ = {"STATEKEEP__WORKERS__STOP_GRACE_SECONDS": "3"}
+    rows = json.loads(statekeep("config", "list", "--json", **environ).stdout)
     found = {row["option"]: row["source"] for row in rows}
     assert found["[workers] lease_seconds"] == "default"
-    assert found["[database] url"] == "environment variable STATEKEEP__DATABASE__URL"
+    [name] = environ
+    assert found["[workers] stop_grace_seconds"] == f"environment variable {name}"
 
 
 def test_a_reader_that_goes_away_is_no_error(statekeep: Statekeep) -> None:

@@ -11,7 +11,6 @@ from statekeep_command import THE_TASK, Statekeep
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_a_shell_script_keeps_state_over_its_tries(statekeep: Statekeep) -> None:
     script = """
         statekeep state get job --default none; statekeep state set job '{"id": 7}'

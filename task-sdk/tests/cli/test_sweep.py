@@ -27,8 +27,9 @@ _TWO_DAYS = 2 * 86_400
 @pytest.fixture
 def place(statekeep: Statekeep) -> Iterator[Place]:
     """The command's store, with a past: what is done here was done an hour ago."""
-    statekeep.store.parent.mkdir()
-    place = Place(statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_SECONDS))
+    place = Place(
+        statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_SECONDS), database=statekeep.database
+    )
     expire(place.ask)  # or the store would sweep itself when the command closes it
     statekeep.environ |= {
         "STATEKEEP__WORKERS__STATE_BACKEND": "statekeep.backends.ObjectStoreBackend",

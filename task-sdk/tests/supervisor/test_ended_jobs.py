@@ -33,8 +33,9 @@ class Noting(ObjectStoreBackend):
 @pytest.fixture
 def place(statekeep: Statekeep) -> Iterator[Place]:
     """The store of the command, in which the task failed an hour ago."""
-    statekeep.store.parent.mkdir()
-    place = Place(statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_SECONDS))
+    place = Place(
+        statekeep.store.parent, MovedClock(time.time() - _AN_HOUR_SECONDS), database=statekeep.database
+    )
     statekeep.environ |= {
         "STATEKEEP__WORKERS__STATE_BACKEND": "statekeep.backends.ObjectStoreBackend",
         "STATEKEEP__OBJECT_STORE__URL": f"file://{place.objects}",

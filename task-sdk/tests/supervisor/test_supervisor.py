@@ -209,7 +209,6 @@ def test_a_parent_that_ignores_the_end_of_children_makes_no_difference(statekeep
 # --- kills -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_a_killed_supervisor_takes_its_task_and_all_of_its_children_along(statekeep: Statekeep) -> None:
     with statekeep.started("(sleep 60 & sleep 60) & echo ready; sleep 60") as run:
         assert run.line() == "ready"
@@ -223,7 +222,6 @@ def test_a_killed_supervisor_takes_its_task_and_all_of_its_children_along(statek
     assert statekeep.left_behind() == []
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_a_supervisor_whose_guardian_was_killed_gets_another(statekeep: Statekeep) -> None:
     with statekeep.started("(trap '' TERM; sleep 60) & echo $$; read _; echo on; sleep 60") as run:
         task = int(run.line())
@@ -251,7 +249,6 @@ def test_the_command_itself_dies_even_with_supervisor_and_guardian(statekeep: St
         run.wait_for_end_of_output()
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_what_outlived_both_supervisor_and_guardian_is_ended_by_the_next_start(statekeep: Statekeep) -> None:
     with statekeep.started("(sleep 60 & sleep 60) & echo $$; sleep 60") as run:
         task = int(run.line())
@@ -417,11 +414,10 @@ def test_any_temporary_folder_will_do(statekeep: Statekeep, name: bytes) -> None
     assert statekeep.statuses() == ["succeeded"]
 
 
-@pytest.mark.usefixtures("embedded_only")
 def test_locks_that_somebody_removed_do_not_let_a_second_try_in(statekeep: Statekeep) -> None:
     with statekeep.started("echo ready; read _; statekeep state set k 1") as first:
         assert first.line() == "ready"
-        shutil.rmtree(statekeep.store.with_name(f"{statekeep.store.name}.locks"))
+        shutil.rmtree(statekeep.locks())
         for _ in range(2):
             assert statekeep.shell("echo never").returncode == 75
         with statekeep.started("echo never", ("--wait=30",)) as second:
@@ -465,7 +461,7 @@ def _state_of(process_id: str) -> str:
 # --- stores that cannot be used --------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("embedded_only")
+@pytest.mark.embedded_only("a worker of a server has no file")
 def test_a_store_that_cannot_be_made_is_a_configuration_fault(statekeep: Statekeep, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = statekeep.shell("echo never", STATEKEEP__DATABASE__URL=str(tmp_path / "file" / "state.db"))

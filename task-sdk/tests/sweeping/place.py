@@ -44,17 +44,27 @@ class Place:
     ``requests`` are those that the sweep made, by name.
     """
 
-    def __init__(self, path: Path, clock: MovedClock | None = None, **policy: Any) -> None:
+    def __init__(
+        self, path: Path, clock: MovedClock | None = None, database: Path | str = "", **policy: Any
+    ) -> None:
+        """``database`` is a store beside ``path``: another file, or the url of one on PostgreSQL."""
         self.clock = clock or MovedClock()
-        self.database = path / "state.db"
+        self.database = database or path / "state.db"
         self.objects = path / "objects"
-        self.objects.mkdir(exist_ok=True)
+        self.objects.mkdir(parents=True, exist_ok=True)
         self.requests: list[str] = []
-        self._store = open_store(self.database, Policy(**policy), self.clock)
+        self._store = self._opened(Policy(**policy))
         self.store_id: str = self.as_(_OPERATOR, m.DescribeStore()).store_id
         self.backend = self.new_backend()
         started = self.as_(_WORKER, m.Start(TASK, outlets=(ORDERS,), holds_lock=True, rerun=True))
         self.claims = m.TryClaims(started.instance_id, started.try_number)
+
+    def _opened(self, policy: Policy) -> Any:
+        if isinstance(self.database, Path):
+            return open_store(self.database, policy, self.clock)
+        from statekeep_core.postgres.store import open_store as open_database
+
+        return open_database(self.database, policy, self.clock, connections=1)
 
     def close(self) -> None:
         self._store.close()
@@ -113,7 +123,11 @@ class Place:
 
         By its own connection: closing another one in this process would drop SQLite's locks on the file.
         """
-        return {name: self.rows(name) for (name,) in self.rows("sqlite_master", "name", "type = 'table'")}
+        if isinstance(self.database, Path):
+            names = self.rows("sqlite_master", "name", "type = 'table'")
+        else:
+            names = self.rows("pg_tables", "tablename", "schemaname = current_schema()")
+        return {name: sorted(self.rows(name), key=repr) for (name,) in names}
 
     def rows(self, table: str, columns: str = "*", where: str = "true") -> list[Any]:
         """Rows of one table of the store."""
