@@ -27,6 +27,8 @@ _STATE = (
 )
 _OF_A_SWEEPER = (m.FetchDisposals, m.AcknowledgeDisposals, m.Condemn, m.SweepStep, m.DescribeStore)
 _OF_A_TRY = (m.Start, m.Heartbeat, m.Finish, m.AddGrant)
+# What takes a credential; a try's token does not even get as far as the store.
+_OF_CREDENTIALS = (m.Start, *_OF_A_SWEEPER)
 _OF_PEOPLE = (m.Rewind, m.ListTries, m.ListAssets, m.FindAsset, m.Deactivate, m.Restore)
 # A worker looks for a try that still runs before it starts one, and sweeps.
 _OF_PEOPLE_AND_WORKERS = (m.ListTries, *_OF_A_SWEEPER)
@@ -50,6 +52,8 @@ class Endpoint(NamedTuple):
         if caller.token is not None:
             if self.is_for_people:
                 raise self._forbidden("a task's token opens its own door only, under " + EXECUTION)
+            if self.request in _OF_CREDENTIALS:
+                raise self._forbidden("it needs a credential, and this is a task's token")
             return to_plain(m.TryClaims(caller.token.instance_id, caller.token.try_number))
         if not self.is_for_people:
             return to_plain(m.WorkerClaims(caller.name))
