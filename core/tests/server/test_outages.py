@@ -10,6 +10,7 @@ from statekeep_core._shared.state.errors import StatekeepError, StoreUnusableErr
 from statekeep_core.server.outages import Outages
 
 AWAY = UnavailableError(what="the store", problem="nobody is there")
+TOO_MANY = UnavailableError(what="the server", problem="too many wait")
 OUT_OF_ORDER = StoreUnusableError(what="the store", problem="it is damaged", remedy="restore it")
 
 
@@ -47,6 +48,26 @@ def test_an_outage_is_told_twice_however_many_requests_meet_it(caplog: pytest.Lo
 
 def test_a_request_that_only_did_not_get_its_row_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
     assert told_of([None, OUT_OF_ORDER, None], caplog) == []
+
+
+def test_a_server_that_has_too_much_to_do_says_nothing_of_the_store(caplog: pytest.LogCaptureFixture) -> None:
+    assert told_of([TOO_MANY, TOO_MANY, None], caplog) == []
+    assert told_of([TOO_MANY, AWAY, TOO_MANY, None], caplog) == ["the store is away", "the store is back"]
+
+
+def test_a_closed_one_looks_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    async def look() -> None:
+        raise AssertionError("it looked")
+
+    async def scenario() -> None:
+        outages = Outages(look)
+        outages.doubt()
+        outages.close()
+        outages.doubt()
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert caplog.records == []
 
 
 def test_a_second_outage_is_told_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,12 +10,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
-from statekeep_core.faults import told_fault
-from statekeep_core.traffic import NO_TRAFFIC
+from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
 
-from .observing import NOBODY, Group
-from .outages import Outages
+from .observing import NO_TRAFFIC, NOBODY, Group
+from .outages import THE_SERVER, Outages
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.policy import Policy, Work
-    from statekeep_core.traffic import Traffic
 
-    from .observing import Observers
+    from .observing import Observers, Traffic
 
     # The claims, the request id and the request, all plain; and the number of this sending of it.
     Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
@@ -168,13 +165,13 @@ class _ThreadedEngine:
     async def _done(self, work: Call | Callable[[Work], Any]) -> Any:
         if not self._is_open:
             raise UnavailableError(
-                what="the server", problem="it is shutting down; nothing was changed", changed=False
+                what=THE_SERVER, problem="it is shutting down; nothing was changed", changed=False
             )
         lane = self._lane_of(work)
         if self._waiting >= self._waiting_limit:
             self._observers.queue_refused(lane.name)
             raise UnavailableError(
-                what="the server",
+                what=THE_SERVER,
                 problem=f"{self._waiting:,} requests wait already, which is the limit; nothing was changed",
                 changed=False,
             )
@@ -349,7 +346,7 @@ def _answers(store: Store, asked: list[_Waiting]) -> list[Any]:
         replies = iter(store.handle_group(calls) if calls else [])
     except Exception as fault:
         # The store promises not to raise. If it does, whoever waits for an answer must not wait forever.
-        return [told_fault(fault)] * len(asked)
+        return [InternalFaultError(problem=f"{type(fault).__name__}: {fault}")] * len(asked)
     return [next(replies) if isinstance(item.work, tuple) else _result(store, item.work) for item in asked]
 
 
@@ -359,7 +356,7 @@ def _result(store: Store, operation: Callable[[Work], Any]) -> Any:
     except StatekeepError as error:
         return error
     except Exception as fault:  # whoever waits must be told something
-        return told_fault(fault)
+        return InternalFaultError(problem=f"{type(fault).__name__}: {fault}")
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 1.0
+# What refuses when too many wait already, or at the end; of the store this says nothing.
+THE_SERVER = "the server"
 
 
 class Outages:
@@ -32,37 +34,36 @@ class Outages:
         self._look = look
         self._pause_seconds = pause_seconds
         self._watching: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def doubt(self) -> None:
         """Take note that a request did not get through."""
-        if self._watching is None or self._watching.done():
+        if not self._is_closed and (self._watching is None or self._watching.done()):
             self._watching = asyncio.ensure_future(self._watch())
 
     def close(self) -> None:
         """Look no more."""
+        self._is_closed = True
         if self._watching is not None:
             self._watching.cancel()
 
     async def _watch(self) -> None:
         away_at: float | None = None
-        while True:
-            problem = await self._problem()
-            if problem is None:
-                break
-            if away_at is None:
+        while (error := await self._refusal()) is not None:
+            if away_at is None and error.facts["what"] != THE_SERVER:
                 away_at = time.monotonic()
-                _log.warning("the store is away: %s", problem, extra=event("store_away"))
+                _log.warning("the store is away: %s", error, extra=event("store_away"))
             await asyncio.sleep(self._pause_seconds)
         if away_at is not None:
             seconds = round(time.monotonic() - away_at, 1)
             _log.warning("the store is back after %s s", seconds, extra=event("store_back", seconds=seconds))
         await asyncio.sleep(self._pause_seconds)
 
-    async def _problem(self) -> str | None:
+    async def _refusal(self) -> UnavailableError | None:
         try:
             await self._look()
         except UnavailableError as error:
-            return str(error)
+            return error
         except StatekeepError:  # it answers, whatever it says
             return None
         return None
