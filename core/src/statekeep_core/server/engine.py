@@ -10,9 +10,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state import messages as m
-from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
+from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
+from statekeep_core.faults import told_fault
+from statekeep_core.traffic import NO_TRAFFIC
 
-from .observing import NO_TRAFFIC, NOBODY, Group
+from .observing import NOBODY, Group
 from .outages import THE_SERVER, Outages
 from .turns import Turns
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.policy import Policy, Work
+    from statekeep_core.traffic import Traffic
 
-    from .observing import Observers, Traffic
+    from .observing import Observers
 
     # The claims, the request id and the request, all plain; and the number of this sending of it.
     Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]
@@ -346,7 +349,7 @@ def _answers(store: Store, asked: list[_Waiting]) -> list[Any]:
         replies = iter(store.handle_group(calls) if calls else [])
     except Exception as fault:
         # The store promises not to raise. If it does, whoever waits for an answer must not wait forever.
-        return [InternalFaultError(problem=f"{type(fault).__name__}: {fault}")] * len(asked)
+        return [told_fault(fault)] * len(asked)
     return [next(replies) if isinstance(item.work, tuple) else _result(store, item.work) for item in asked]
 
 
@@ -356,7 +359,7 @@ def _result(store: Store, operation: Callable[[Work], Any]) -> Any:
     except StatekeepError as error:
         return error
     except Exception as fault:  # whoever waits must be told something
-        return InternalFaultError(problem=f"{type(fault).__name__}: {fault}")
+        return told_fault(fault)
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
