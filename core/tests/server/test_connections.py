@@ -168,3 +168,15 @@ def test_whoever_rests_between_requests_is_left_alone() -> None:
         assert (protocol._head_deadline, protocol._body_deadline, protocol._unread_deadline) == (None,) * 3
 
     run(PATIENT, scenario, state)
+
+
+def test_answers_to_requests_that_come_at_once_are_sent_in_their_order() -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = REQUEST.replace(b"POST", b"HEAD")
+        last = REQUEST.replace(b"Host: x", b"Host: x\r\nConnection: close")
+        writer.write(REQUEST + head + last)
+        sent = await reader.read()
+        whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
+        assert sent == whole + b"\r\nok" + whole + b"\r\n" + whole + b"connection: close\r\n\r\nok"
+
+    run(PATIENT, scenario)

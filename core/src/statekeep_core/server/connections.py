@@ -9,9 +9,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from statekeep_core._shared.state.errors import UnavailableError
 
 from . import responses
+from .whole_answers import WholeAnswer
 
 if TYPE_CHECKING:
     import asyncio
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 HEAD_BYTES = 65_536
 # Who reads an answer more slowly than this holds it for too long.
@@ -86,6 +90,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
         self._expect_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # The parent makes cycles of its own class; nothing was sent on this one yet.
+        cycle.__class__ = WholeAnswer
+        super()._start_asgi_task(cycle, app)
 
     # --- deadlines ---------------------------------------------------------------------------------------
 
