@@ -4,6 +4,7 @@ import json
 import socket
 from typing import Any
 
+import pytest
 from statekeep._shared.state import messages as m
 from statekeep._shared.state.json_form import JsonForm
 from statekeep._shared.state.wire import Plain, to_plain
@@ -56,14 +57,24 @@ def asking_with(started: m.Started, patience_seconds: float = 60.0) -> Any:
     return asking
 
 
-def test_a_credential_that_cannot_be_sent_is_an_answer_and_keeps_nobody_waiting() -> None:
+@pytest.mark.parametrize("credential", ["statekeep_\u2026", "a\nb", "a\x00", "\udcff", "a\x7f", "é"])
+def test_a_credential_that_cannot_be_sent_is_refused_in_words_that_do_not_show_it(credential: str) -> None:
+    refused = client(credential).ask(WORKER, DESCRIBE, "r")
+    assert refused["code"] == "unauthenticated"
+    assert refused["facts"] == {
+        "problem": "the credential has a character that none has",
+        "remedy": "set [api] credential to one that `statekeep server credentials add` made",
+    }
+
+
+def test_a_request_that_cannot_be_sent_is_an_answer_and_keeps_nobody_waiting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        unsendable = client("statekeep_\u2026", listening.getsockname()[1])
+        sending = client(port=listening.getsockname()[1])
         replies: list[Plain] = []
         for _ in range(2):
-            unsendable.submit(WORKER, DESCRIBE, "r", on_reply=replies.append)
-        assert unsendable.ask(WORKER, DESCRIBE, "r")["code"] == "internal_fault"
-        unsendable.close()
+            sending.submit(WORKER, DESCRIBE, "\u2026", on_reply=replies.append)
+        assert sending.ask(WORKER, DESCRIBE, "\u2026")["code"] == "internal_fault"
+        sending.close()
     assert [reply["code"] for reply in replies] == ["internal_fault"] * 2
 
 

@@ -44,6 +44,7 @@ _HEARTBEAT = m.Heartbeat.__name__
 # What a supervisor asks when its job has ended: nobody should wait for it, and the sweep does it too.
 _TIDYING = (m.FetchDisposals.__name__, m.AcknowledgeDisposals.__name__)
 _REFUSAL = m.Refusal.__name__
+_CREDENTIAL_REMEDY = "set [api] credential to one that `statekeep server credentials add` made"
 
 
 class _Submitted(NamedTuple):
@@ -251,7 +252,11 @@ class _Asking:
             if not self._credential:
                 raise UnauthenticatedError(
                     problem="there is no credential for the server",
-                    remedy="set [api] credential to one that `statekeep server credentials add` made",
+                    remedy=_CREDENTIAL_REMEDY,
+                )
+            if not (self._credential.isascii() and self._credential.isprintable()):
+                raise UnauthenticatedError(
+                    problem="the credential has a character that none has", remedy=_CREDENTIAL_REMEDY
                 )
             return self._credential
         token = self._tokens.of(claims)
