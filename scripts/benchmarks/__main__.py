@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import (
+    autovacuum,
     flatness,
     imports,
     installed_size,
@@ -47,6 +48,7 @@ ROWS: dict[str, Row] = {
 }
 # These fill large stores, and run when they are named.
 LARGE_ROWS: dict[str, Row] = {
+    "autovacuum": lambda given: autovacuum.measure(max(given.entries or [autovacuum.DEFAULT_ENTRIES])),
     "flatness": lambda given: flatness.measure(given.entries or flatness.DEFAULT_ENTRIES, given.engines),
     "plans": lambda given: query_plans.measure(max(given.entries or [query_plans.DEFAULT_ENTRIES])),
     "storage": lambda given: storage.measure(max(given.entries or [storage.DEFAULT_ENTRIES])),

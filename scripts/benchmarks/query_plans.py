@@ -93,7 +93,8 @@ def collected() -> list[str]:
 def numbered(statements: Sequence[str]) -> list[str]:
     """Return those that have a plan, with $1, $2 … for the driver's placeholders."""
     kept = []
-    for sql in statements:
+    # Locks name their rows as they are.
+    for sql in sorted({re.sub("(?<== )[0-9]+", "1", sql) for sql in statements}):
         if sql.lstrip().startswith(_EXPLAINED) and "pg_advisory" not in sql:
             numbers = iter(range(1, sql.count("%s") + 1))
             kept.append(re.sub("%s", lambda _: f"${next(numbers)}", sql).replace("%%", "%"))  # noqa: B023 -- at once

@@ -11,27 +11,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from statekeep_core.postgres.hot_path import HotPath
-from statekeep_core.postgres.transaction import PostgresTransaction, translated
+from statekeep_core.postgres.connection import BoundedConnection
 
+_ENGINE, _STORE = "statekeep_core.postgres.", "statekeep_core."
 _statements: set[str] = set()
 
 
 def _note() -> None:
-    of_transactions, of_the_hot_path = PostgresTransaction._execute, HotPath._rows  # noqa: SLF001 -- it listens
+    execute_it = BoundedConnection.execute
 
-    def execute(self: PostgresTransaction, sql: str, parameters: Any) -> Any:
-        # The caller of `rows`, `row` or `run`: a test's own statements are none of the store's.
-        if sys._getframe(2).f_globals["__name__"].startswith("statekeep_core."):  # noqa: SLF001 -- as above
-            _statements.add(translated(sql))
-        return of_transactions(self, sql, parameters)
+    def execute(self: BoundedConnection, query: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(query, str) and _is_the_stores():
+            _statements.add(query)
+        return execute_it(self, query, *arguments, **named)
 
-    def rows(self: HotPath, sql: str, *parameters: Any) -> Any:
-        _statements.add(sql)
-        return of_the_hot_path(self, sql, *parameters)
+    BoundedConnection.execute = execute  # type: ignore[method-assign]  # it listens
 
-    PostgresTransaction._execute = execute  # type: ignore[method-assign]  # noqa: SLF001 -- as above
-    HotPath._rows = rows  # type: ignore[method-assign]  # noqa: SLF001 -- as above
+
+def _is_the_stores() -> bool:
+    """Return whether the store asks, and not a test by the store's means."""
+    frame = sys._getframe(2)  # noqa: SLF001 -- who calls is all that tells
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_ENGINE):
+        frame = frame.f_back
+    caller: str = frame.f_globals["__name__"]
+    return caller.startswith(_STORE)
 
 
 def pytest_unconfigure() -> None:
