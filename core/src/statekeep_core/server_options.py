@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from ._shared.settings import Boolean, Choice, Integer, Option, Seconds, Section, String
+import re
+from typing import TYPE_CHECKING
+
+from ._shared.settings import Boolean, Choice, Integer, Kind, Option, Seconds, Section, String
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 A_DAY_SECONDS = 86_400
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+):(\d{1,5})")
+_LAST_PORT = 65_535
+
+
+class Address(Kind[str]):
+    """A host and a port, or nothing."""
+
+    expected = "a host and a port (127.0.0.1:9411, [::1]:9411), or nothing"
+
+    def check(self, value: object, environ: Mapping[str, str]) -> str:  # noqa: ARG002 -- a kind's signature
+        if value == "":
+            return ""
+        found = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+        if found is None or int(found[1]) > _LAST_PORT:
+            raise ValueError
+        return found[0]
 
 
 class Server(Section, section="server"):
@@ -155,7 +177,7 @@ class Server(Section, section="server"):
         added="0.1.0",
     )
     metrics_address = Option(
-        String(),
+        Address(),
         default="",
         example="127.0.0.1:9411",
         description="An address of its own, host and port, where whoever reaches it reads the metrics, and "
