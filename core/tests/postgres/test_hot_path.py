@@ -1,6 +1,6 @@
 """What tasks send most costs one round trip, alone or together, and is answered as by the long way."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core.metastore.replies import load
 from statekeep_core.policy import Policy
 from statekeep_core.postgres import waves as waves_module
 from statekeep_core.postgres.connection import BoundedConnection
@@ -18,7 +20,19 @@ from core.tests.conftest import TASK, WORKER, Client, FreshStore, MovedClock
 from core.tests.execution_api.conftest import FLIGHTS, OPERATOR
 from core.tests.postgres.conftest import Stage
 
-HOT = [m.Get("k"), m.Get("absent"), m.Set("k", b"2"), m.Set("new", b"1", retention=60), m.Delete("k")]
+HOT = [
+    m.Get("k"),
+    m.Get("absent"),
+    m.Set("k", b"2"),
+    m.Set("new", b"1", retention=60),
+    m.Delete("k"),
+    m.Delete("absent"),
+    m.Set("k", b"2", if_version=1),
+    m.Set("new", b"1", if_absent=True),
+    m.Increment("k", b"2"),
+    m.Increment("new", b"2"),
+    m.Get("k", 1),
+]
 
 
 @contextmanager
@@ -37,11 +51,94 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
 
 @pytest.mark.parametrize("asked", [*HOT, m.Heartbeat()], ids=repr)
 def test_it_costs_one_round_trip(live: Client, monkeypatch: pytest.MonkeyPatch, asked: Any) -> None:
-    claims = live.start()
+    claims = live.start(outlets=(FLIGHTS,))
     live.ask(claims, m.Set("k", b"1"))
     with round_trips(monkeypatch) as trips:
-        live.ask(claims, asked)
+        live.ask(claims, asked, "r")
     assert len(trips) == 1
+
+
+RECORDED = [
+    m.Set("k", b"2", if_version=1),
+    m.Set("new", b"1", if_absent=True),
+    m.Increment("k", b"2"),
+    m.Increment('n"\\\u2028\u00e9', b"2", retention=60),
+]
+
+
+@pytest.mark.parametrize("asked", RECORDED, ids=repr)
+def test_what_is_repeated_is_answered_as_it_was_and_not_done_again(live: Client, asked: Any) -> None:
+    claims = live.start()
+    live.ask(claims, m.Set("k", b"1"))
+    reply = live.ask(claims, asked, "r")
+    stands = live.ask(claims, m.Get(asked.key))
+    assert stands.version == reply.version
+    assert not isinstance(reply, m.Entry) or stands == reply
+    assert live.ask(claims, asked, "r") == reply
+    assert live.ask(claims, m.Get(asked.key)) == stands
+    with pytest.raises(errors.InvalidRequestError):
+        live.ask(claims, asked._replace(retention=5), "r")
+
+
+@pytest.mark.parametrize("asked", RECORDED, ids=repr)
+def test_two_of_one_request_at_once_are_answered_alike(live: Client, stage: Stage, asked: Any) -> None:
+    claims = live.start()
+    live.ask(claims, m.Set("k", b"1"))
+    with stage.holding("SELECT FROM tries FOR NO KEY UPDATE"):
+        replies = [stage.begin(live.ask, claims, asked, "r") for _ in range(2)]
+        stage.until_waiting(2)
+    first, second = (reply.result() for reply in replies)
+    assert first == second
+    assert live.ask(claims, m.Get(asked.key)).version == first.version
+
+
+def test_what_waited_goes_by_what_was_written_meanwhile(live: Client, stage: Stage) -> None:
+    """Its statement began before, and may not go by what it saw then."""
+    claims = live.start()
+    version = live.ask(claims, m.Set("k", b"1")).version
+    with stage.holding("SELECT FROM tries FOR NO KEY UPDATE"):
+        adding = [stage.begin(live.ask, claims, m.Increment("n", b"1"), f"{number}") for number in range(6)]
+        writes = [m.Set("k", b"2", if_version=version), m.Set("new", b"2", if_absent=True)]
+        winning = [
+            stage.begin(live.ask, claims, one, f"{one}{number}"[-60:]) for one in writes for number in "ab"
+        ]
+        stage.until_waiting(8)
+    assert sorted(int(each.result().value) for each in adding) == [1, 2, 3, 4, 5, 6]
+    refused = [isinstance(each.exception(), errors.ConflictError) for each in winning]
+    assert sorted(refused[:2]) == sorted(refused[2:]) == [False, True]
+
+
+def test_an_expired_entry_is_absent_for_what_is_added_and_what_wants_it_absent(
+    make_client: Callable[..., Client], clock: MovedClock
+) -> None:
+    client = make_client()
+    claims = client.start()
+    for key in "nak":
+        client.ask(claims, m.Set(key, b"5", retention=10))
+    version = client.ask(claims, m.Get("k")).version
+    clock.advance(10)
+    assert client.ask(claims, m.Increment("n", b"1"), "n").value == b"1"
+    client.ask(claims, m.Set("a", b"1", if_absent=True), "a")
+    with pytest.raises(errors.ConflictError):
+        client.ask(claims, m.Set("k", b"1", if_version=version), "k")
+    assert client.ask(claims, m.Delete("k")) == m.Written(removed=0)
+
+
+def test_an_assets_entry_is_read_as_its_reader_sees_it(live: Client) -> None:
+    claims = live.start(outlets=(FLIGHTS,))
+    live.ask(OPERATOR, m.Set("k", b"1", FLIGHTS), "o")
+    entry = live.ask(claims, m.Get("k", 1))
+    assert entry == live.ask(OPERATOR, m.Get("k", FLIGHTS))
+    assert entry.writer == m.Writer("operator:ann")
+    live.ask(claims, m.Set("k", b"2", 1), "s")
+    assert (live.ask(claims, m.Get("k", 1)).value, live.ask(claims, m.Get("other", 1))) == (
+        b"2",
+        m.Absent("other"),
+    )
+    live.ask(claims, m.Clear(1), "c")
+    assert live.ask(claims, m.Get("other", 1)) == live.ask(claims, m.Get("k", 1))._replace(key="other")
+    with pytest.raises(errors.AssetNotDeclaredError):
+        live.ask(live.start(TASK._replace(map_index=1)), m.Get("k", 1))
 
 
 def test_many_of_a_kind_cost_one_round_trip_together(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +214,21 @@ requests = st.one_of(
     keys.map(lambda key: m.Set(key, b"1", retention=60)),
     keys.map(m.Delete),
     st.just(m.Heartbeat()),
-    keys.map(lambda key: m.Increment(key, b"1")),
+    st.tuples(keys, st.sampled_from([b"1", b"-7", b"0", b"1.5", b"9" * 18, b"9" * 19])).map(
+        lambda pair: m.Increment(*pair)
+    ),
+    keys.map(lambda key: m.Increment(key, b"1", retention=60)),
+    st.tuples(keys, st.sampled_from([b'"text"', b"1e2", b" 5", b"-0", b"9" * 18, b"9" * 30])).map(
+        lambda pair: m.Set(*pair)
+    ),
     keys.map(lambda key: m.Set(key, b"1", if_absent=True)),
+    keys.map(lambda key: m.Set(key, b"1", if_absent=True, retention=60)),
+    keys.map(lambda key: m.Set(key, b"1", if_version=10_000)),
+    keys.map(lambda key: m.Get(key, 1)),
+    keys.map(lambda key: m.Get(key, 2)),
+    keys.map(lambda key: m.Set(key, b"1", 1)),
+    keys.map(lambda key: m.Set(key, b"1", 1, apply_now=True)),
+    keys.map(lambda key: m.Set(key, b"1", if_absent=True, if_version=1)),
     st.just(m.Clear()),
     st.just(m.ListEntries(with_values=True)),
     st.just(m.Finish(succeeded=False)),
@@ -133,13 +243,22 @@ def test_a_group_is_answered_as_its_calls_would_be_one_by_one(
 ) -> None:
     def answers(*, together: bool) -> list[Any]:
         client = Client(fresh_store(Policy(), MovedClock()))
-        claims: list[m.Claims] = [client.start(TASK._replace(map_index=index)) for index in range(2)]
+        claims: list[m.Claims] = [
+            client.start(TASK._replace(map_index=index), outlets=(FLIGHTS,)) for index in range(2)
+        ]
         look = m.Get("a", TASK._replace(map_index=0))
-        asked = [(OPERATOR, look) if who == 2 else (claims[who], one) for who, one in calls]
+        asked = [
+            (OPERATOR, look) if who == 2 else (claims[who], one, f"id {number}")
+            for number, (who, one) in enumerate(calls)
+        ]
         replies = client.ask_together(*asked) if together else [client.ask_together(one)[0] for one in asked]
         rows = client.rows("SELECT instance_id, key, value, expires_at FROM task_entries ORDER BY 1, 2")
+        recorded = client.rows("SELECT request_id, digest, reply FROM request_log ORDER BY 1, 2")
         client.store.close()
-        return [*map(without_version, replies), *rows]
+        logged = [
+            (request_id, digest, without_version(load(reply))) for request_id, digest, reply in recorded
+        ]
+        return [*map(without_version, replies), *rows, *logged]
 
     with monkeypatch.context() as patch:
         patch.setattr(waves_module, "is_hot", lambda *_: False)
@@ -191,20 +310,24 @@ def test_nobody_but_a_try_takes_this_path(live: Client) -> None:
 
 def test_no_statement_reads_a_whole_table(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """On tables of a few rows without statistics, where the planner would choose to."""
-    claims = live.start()
+    claims = live.start(outlets=(FLIGHTS,))
     plans: list[str] = []
     execute = BoundedConnection.execute
 
     def explained(self: BoundedConnection, query: Any, parameters: Any = (), **options: Any) -> Any:
-        if "unnest" in str(query):
+        if options.get("prepare"):
             plan = execute(self, "EXPLAIN " + query, parameters).fetchall()
             plans.append("\n".join(row[0] for row in plan))
         return execute(self, query, parameters, **options)
 
     monkeypatch.setattr(BoundedConnection, "execute", explained)
-    for asked in (m.Set("k", b"1"), m.Get("k"), m.Heartbeat(), m.Delete("k")):
-        live.ask(claims, asked)
-    assert len(plans) == 4
+    other = live.start(TASK._replace(map_index=1), outlets=(FLIGHTS,))
+    asked = [*HOT, m.Heartbeat()]
+    for number, one in enumerate(asked):
+        live.ask_together((claims, one, f"alone {number}"))
+        live.ask_together((claims, one, f"together {number}"), (other, one, f"together {number}"))
+    assert len(plans) == 2 * len(asked)
+    assert sum("Function Scan" in plan for plan in plans) == len(asked)
     assert not [plan for plan in plans if "Seq Scan" in plan or "Hash Join" in plan or "Merge" in plan]
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import InternalFaultError, StoreUnusableError, UnavailableError
+from statekeep_core._shared.state.sendings import Sending
+from statekeep_core._shared.state.wire import to_plain
 from statekeep_core.policy import Policy
 from statekeep_core.server.engine import PostgresEngine, SqliteEngine
 
@@ -176,6 +179,35 @@ def test_on_postgresql_what_a_statement_answers_waits_for_no_transaction() -> No
     assert len(store.groups) < 9 + 200
     assert len(store.threads) == 4
     assert store.is_closed
+
+
+@pytest.mark.parametrize(
+    ("request_", "lane"),
+    [
+        (m.Get("k"), "hot"),
+        (m.Get("k", 7), "hot"),
+        (m.Set("k", b"1"), "hot"),
+        (m.Set("k", b"1", if_version=3), "hot"),
+        (m.Set("k", b"1", if_absent=True), "hot"),
+        (m.Delete("k"), "hot"),
+        (m.Increment("k", b"-1"), "hot"),
+        (m.Heartbeat(), "hot"),
+        (m.Set("k", b"1", 7), "others"),
+        (m.Delete("k", if_version=3), "others"),
+        (m.Increment("k", b"1.5"), "others"),
+        (m.Increment("k", b"1", 7), "others"),
+        (m.Batch(()), "others"),
+    ],
+    ids=repr,
+)
+def test_on_postgresql_a_request_waits_where_what_answers_it_is_done(request_: Any, lane: str) -> None:
+    engine = PostgresEngine(GatedStore)
+    asked = ({"kind": "TryClaims"}, "r", to_plain(request_))
+    assert engine._lane_of(asked).name == lane
+    assert engine._lane_of(({"kind": "OperatorClaims"}, "r", to_plain(request_))).name == "others"
+    if lane == "hot" and not isinstance(request_, m.Get | m.Heartbeat):
+        assert engine._lane_of((*asked, Sending(2, floor=2))).name == "others"
+        assert engine._lane_of((*asked, Sending(2))).name == "hot"
 
 
 def of_try(instance_id: int, number: int) -> Any:

@@ -1,22 +1,26 @@
 """The requests that tasks send most, many in one statement: each with its fence in it, and its commit.
 
-Get, set and delete of a try's own state, and its heartbeat. What a statement does not answer (a fence that
-does not hold, a value that lies elsewhere) changed nothing and goes the long way, to the exact answer.
+Get, set, delete and increment of a try's own state, reads of its assets, and its heartbeat. What a statement
+does not answer (a fence or a condition that does not hold, a value that lies elsewhere, a request that was
+answered before) changed nothing and goes the long way, to the exact answer.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import StatekeepError
 from statekeep_core._shared.state.retention import check_wire
 from statekeep_core._shared.state.rules import check_key
+from statekeep_core.execution_api.caller import principal_of
 from statekeep_core.execution_api.lifecycle import lease_us
 from statekeep_core.execution_api.state import check_value
-from statekeep_core.metastore import objects
+from statekeep_core.metastore import objects, request_log
 from statekeep_core.metastore.expiry import expires_at
 
+from . import hot_statements as sql
 from .transaction import BOOT_ID
 
 if TYPE_CHECKING:
@@ -31,84 +35,13 @@ if TYPE_CHECKING:
 
     Rows = list[Row]
     Replies = dict[int, Any]
+    Answered = list[tuple[int, Any]]
+    Way = Callable[["HotPath", list[Call]], Answered]
 
 # Above every floor.
 _UNNUMBERED = 2**63 - 1
-_NOW = "coalesce({}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
-# Locked in the order of its key, whoever asks: no two groups wait for each other. A try that another
-# transaction has just ended is looked at again when the lock is there, and is no row then; so is the floor of
-# its sendings, which is that of the row as it was locked.
-_LOCK = "FOR NO KEY UPDATE OF t"
-_FENCE = f"""fence AS MATERIALIZED (
-    SELECT t.instance_id, t.try_number, t.sending_floor, i.ti_id
-    FROM tries t JOIN task_instances i USING (instance_id)
-    WHERE (t.instance_id, t.try_number) IN (SELECT instance_id, try_number FROM asked)
-        AND t.status = 'running'
-    ORDER BY t.instance_id, t.try_number {_LOCK}
-)"""
-
-_GET = f"""
-SELECT q.n, e.key, e.value, e.version, coalesce(x.size_bytes, length(e.value)), e.updated_at,
-    CASE e.keeps_default WHEN 0 THEN e.expires_at END, e.writer_principal, e.writer_try_number,
-    i.dag_id, i.run_id, i.task_id, i.map_index, {objects.COLUMNS.replace("size_bytes", "x.size_bytes")}
-FROM unnest(%s::bigint[], %s::integer[], %s::text[]) WITH ORDINALITY AS q(instance_id, try_number, key, n)
-JOIN tries t ON t.instance_id = q.instance_id AND t.try_number = q.try_number AND t.status = 'running'
-JOIN task_instances i ON i.instance_id = q.instance_id
-LEFT JOIN task_entries e ON e.instance_id = q.instance_id AND e.key = q.key
-    AND (e.expires_at IS NULL OR e.expires_at > {_NOW.format("%s::bigint")})
-LEFT JOIN external_objects x USING (object_id)
-"""
-
-# The version is drawn, and the time read, for a row that has passed the fence: when its try is locked.
-_SET = f"""
-WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[], %s::bytea[], %s::smallint[],
-        %s::bigint[])
-        WITH ORDINALITY AS q(instance_id, try_number, key, sending, value, keeps_default, retention_us, n)
-), given AS (SELECT %s::bigint AS now_us), {_FENCE}, written AS (
-    INSERT INTO task_entries AS e (instance_id, key, value, version, updated_at, keeps_default, expires_at,
-        writer_try_number, writer_principal)
-    SELECT f.instance_id, q.key, q.value, nextval('store_versions'), f.now_us, q.keeps_default,
-        f.now_us + q.retention_us, f.try_number, 'try:' || f.ti_id || ':' || f.try_number
-    FROM (SELECT fence.*, {_NOW.format("given.now_us")} AS now_us FROM fence, given OFFSET 0) f
-    JOIN asked q ON q.instance_id = f.instance_id AND q.try_number = f.try_number
-        AND q.sending >= f.sending_floor
-    ON CONFLICT (instance_id, key) DO UPDATE SET value = excluded.value, version = excluded.version,
-        updated_at = excluded.updated_at, keeps_default = excluded.keeps_default,
-        expires_at = excluded.expires_at, writer_try_number = excluded.writer_try_number,
-        writer_principal = excluded.writer_principal
-    WHERE e.object_id IS NULL
-    RETURNING e.instance_id, e.key, e.version
-)
-SELECT q.n, w.version FROM written w JOIN asked q ON q.instance_id = w.instance_id AND q.key = w.key
-"""
-
-_DELETE = f"""
-WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[])
-        WITH ORDINALITY AS q(instance_id, try_number, key, sending, n)
-), {_FENCE}, gone AS (
-    DELETE FROM task_entries e USING fence f JOIN asked q USING (instance_id, try_number)
-    WHERE e.instance_id = f.instance_id AND e.key = q.key AND e.object_id IS NULL
-        AND q.sending >= f.sending_floor
-        AND (e.expires_at IS NULL OR e.expires_at > {_NOW.format("%s::bigint")})
-    RETURNING q.n
-)
-SELECT n FROM gone
-"""
-
-_HEARTBEAT = f"""
-WITH asked AS (
-    SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[])
-        WITH ORDINALITY AS q(instance_id, try_number, lease_us, n)
-), {_FENCE}, renewed AS (
-    UPDATE tries t SET lease_boot_id = %s, lease_until = {_NOW.format("%s::bigint")} + q.lease_us
-    FROM fence f JOIN asked q USING (instance_id, try_number)
-    WHERE t.instance_id = f.instance_id AND t.try_number = f.try_number
-    RETURNING q.n
-)
-SELECT n FROM renewed
-"""
+_SMALL_INTEGER = re.compile(sql.SMALL_INTEGER.encode())
+_LONGEST_SUM_BYTES = 20
 
 
 class HotPath:
@@ -127,82 +60,116 @@ class HotPath:
 
         When a statement fails, those of the statements before it are there, and stand.
         """
-        by_kind: dict[type, list[tuple[int, Call]]] = {}
+        by_way: dict[Way, list[tuple[int, Call]]] = {}
         for numbered in calls:
-            by_kind.setdefault(type(numbered[1].request), []).append(numbered)
-        for kind, of_kind in by_kind.items():
-            found = _STATEMENTS[kind](self, [call for _, call in of_kind])
-            replies.update((of_kind[place - 1][0], reply) for place, reply in found)
+            way = _way_of(numbered[1])
+            if way is not None:
+                by_way.setdefault(way, []).append(numbered)
+        for way, on_it in by_way.items():
+            found = way(self, [call for _, call in on_it])
+            replies.update((on_it[place - 1][0], reply) for place, reply in found)
 
-    def get(self, calls: list[Call]) -> list[tuple[int, Any]]:
+    def get(self, calls: list[Call]) -> Answered:
         keys = [call.request.key for call in calls]
-        rows = self._rows(_GET, *_tries(calls), keys, self._wall_us)
-        return [(row[0], m.Absent(keys[row[0] - 1]) if row[1] is None else _entry(row)) for row in rows]
+        return _found(self._rows(sql.GET, *_tries(calls), keys), keys)
 
-    def set_(self, calls: list[Call]) -> list[tuple[int, Any]]:
-        requests = [call.request for call in calls]
-        rows = self._rows(
-            _SET,
-            *_tries(calls),
-            [request.key for request in requests],
-            _sendings(calls),
-            [request.value for request in requests],
-            [int(request.retention is None) for request in requests],
-            [expires_at(request.retention, 0) for request in requests],
-            self._wall_us,
-        )
-        return [(place, m.Written(version)) for place, version in rows]
-
-    def delete(self, calls: list[Call]) -> list[tuple[int, Any]]:
+    def asset_get(self, calls: list[Call]) -> Answered:
         keys = [call.request.key for call in calls]
-        rows = self._rows(_DELETE, *_tries(calls), keys, _sendings(calls), self._wall_us)
-        return [(place, m.Written(removed=1)) for (place,) in rows]
+        targets = [call.request.target for call in calls]
+        return _found(self._rows(sql.ASSET_GET, *_tries(calls), targets, keys), keys)
 
-    def heartbeat(self, calls: list[Call]) -> list[tuple[int, Any]]:
+    def set_(self, calls: list[Call]) -> Answered:
+        return _written(self._rows(sql.SET, *_tries(calls), *_contents(calls), _sendings(calls)))
+
+    def set_if_version(self, calls: list[Call]) -> Answered:
+        versions = [call.request.if_version for call in calls]
+        columns = (*_tries(calls), *_contents(calls), versions, *_records(calls))
+        return _written(self._rows(sql.SET_IF_VERSION, *columns))
+
+    def set_if_absent(self, calls: list[Call]) -> Answered:
+        return _written(self._rows(sql.SET_IF_ABSENT, *_tries(calls), *_contents(calls), *_records(calls)))
+
+    def increment(self, calls: list[Call]) -> Answered:
+        rows = self._rows(sql.INCREMENT, *_tries(calls), *_contents(calls), *_records(calls))
+        return [(row[0], _entry((*row, None))) for row in rows]
+
+    def delete(self, calls: list[Call]) -> Answered:
+        keys = [call.request.key for call in calls]
+        rows = self._rows(sql.DELETE, *_tries(calls), keys, _sendings(calls))
+        return [(place, m.Written(removed=removed)) for place, removed in rows]
+
+    def heartbeat(self, calls: list[Call]) -> Answered:
         seconds = [call.request.lease_seconds for call in calls]
-        clock = (BOOT_ID, None) if self._instant is None else (self._instant.boot_id, self._instant.boot_us)
-        rows = self._rows(_HEARTBEAT, *_tries(calls), list(map(lease_us, seconds)), *clock)
+        boot_id, now_us = (
+            (BOOT_ID, None) if self._instant is None else (self._instant.boot_id, self._instant.boot_us)
+        )
+        columns = (*_tries(calls), [boot_id] * len(calls), list(map(lease_us, seconds)))
+        rows = self._rows(sql.HEARTBEAT, *columns, now_us=now_us)
         return [(place, m.LeaseRenewed(seconds[place - 1])) for (place,) in rows]
 
-    @property
-    def _wall_us(self) -> int | None:
-        return None if self._instant is None else self._instant.wall_us
-
-    def _rows(self, sql: str, *parameters: Any) -> Rows:
+    def _rows(self, statement: sql.HotStatement, *columns: list[Any], now_us: int | None = None) -> Rows:
+        if now_us is None and self._instant is not None:
+            now_us = self._instant.wall_us
+        # Lists cost several times what a value does, here and in the database.
+        is_one = len(columns[0]) == 1
+        text = statement.one if is_one else statement.many
         if self._passes_held:
-            sql = sql.replace(_LOCK, _LOCK + " SKIP LOCKED")
-        return self._connection.execute(sql, parameters, prepare=True, binary=True).fetchall()
+            text = text.replace(sql.LOCK, sql.LOCK + " SKIP LOCKED")
+        parameters = [column[0] for column in columns] if is_one else columns
+        return self._connection.execute(text, (*parameters, now_us), prepare=True, binary=True).fetchall()
 
 
-_STATEMENTS: dict[type, Callable[[HotPath, list[Call]], list[tuple[int, Any]]]] = {
-    m.Get: HotPath.get,
-    m.Set: HotPath.set_,
-    m.Delete: HotPath.delete,
-    m.Heartbeat: HotPath.heartbeat,
-}
+def _way_of(call: Call) -> Way | None:
+    """Return the statement that may answer the call, if one may."""
+    request = call.request
+    match request:
+        case m.Heartbeat():
+            return HotPath.heartbeat
+        case m.Get(target=None):
+            return HotPath.get
+        case m.Get():
+            return HotPath.asset_get if isinstance(request.target, int) else None
+        case m.Delete(target=None, if_version=None):
+            return HotPath.delete
+        case m.Increment(target=None):
+            return HotPath.increment if call.request_id and _SMALL_INTEGER.fullmatch(request.by) else None
+        case m.Set(target=None, external=None):
+            return _way_of_a_set(call)
+    return None
+
+
+def _way_of_a_set(call: Call) -> Way | None:
+    request: m.Set = call.request
+    if request.if_version is None and not request.if_absent:
+        return HotPath.set_
+    if not call.request_id or (request.if_version is not None and request.if_absent):
+        return None
+    return HotPath.set_if_absent if request.if_absent else HotPath.set_if_version
 
 
 def is_hot(call: Call, policy: Policy) -> bool:
     """Return whether a statement here may answer the call; what is wrong with it is told the long way."""
-    request = call.request
-    if type(request) not in _STATEMENTS or not isinstance(call.claims, m.TryClaims):
+    if not isinstance(call.claims, m.TryClaims) or _way_of(call) is None:
         return False
+    request = call.request
     try:
         if isinstance(request, m.Heartbeat):
             return lease_us(request.lease_seconds) > 0
-        if request.target is not None or getattr(request, "if_version", None) is not None:
-            return False
         check_key(request.key)
+        if isinstance(request, m.Get):
+            return True
         if call.sending is not None and call.sending.floor:
-            return isinstance(request, m.Get)
-        if isinstance(request, m.Set):
-            if request.if_absent or request.external is not None:
-                return False
-            check_value(policy, request.key, request.value)
-            check_wire(request.retention)  # type: ignore[arg-type]  # whether it is "never" is what it checks
+            return False
+        if not isinstance(request, m.Delete):
+            check_value(policy, request.key, _operand(request))
+            check_wire(request.retention)
+        return not isinstance(request, m.Increment) or policy.max_value_bytes >= _LONGEST_SUM_BYTES
     except StatekeepError:
         return False
-    return True
+
+
+def _operand(request: m.Set | m.Increment) -> bytes:
+    return request.by if isinstance(request, m.Increment) else request.value
 
 
 def _tries(calls: list[Call]) -> tuple[list[int], list[int]]:
@@ -210,9 +177,35 @@ def _tries(calls: list[Call]) -> tuple[list[int], list[int]]:
     return [one.instance_id for one in claims], [one.try_number for one in claims]
 
 
+def _contents(calls: list[Call]) -> tuple[list[Any], ...]:
+    requests = [call.request for call in calls]
+    return (
+        [request.key for request in requests],
+        [_operand(request) for request in requests],
+        [int(request.retention is None) for request in requests],
+        [expires_at(request.retention, 0) for request in requests],
+    )
+
+
+def _records(calls: list[Call]) -> tuple[list[Any], ...]:
+    return (
+        [principal_of(call.claims) for call in calls],
+        [call.request_id for call in calls],
+        [request_log.digest_of(call.plain_request) for call in calls],
+    )
+
+
 def _sendings(calls: list[Call]) -> list[int]:
     """Return the number of each call; of a try that does not number its sendings none comes late."""
     return [_UNNUMBERED if call.sending is None else call.sending.number for call in calls]
+
+
+def _written(rows: Rows) -> Answered:
+    return [(place, m.Written(version)) for place, version in rows]
+
+
+def _found(rows: Rows, keys: list[str]) -> Answered:
+    return [(row[0], m.Absent(keys[row[0] - 1]) if row[1] is None else _entry(row)) for row in rows]
 
 
 def _entry(row: Row) -> m.Entry:

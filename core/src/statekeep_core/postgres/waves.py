@@ -31,7 +31,7 @@ class Wave:
     def __init__(self) -> None:
         self.hot: list[tuple[int, Call]] = []
         self.others: list[int] = []
-        self._writes: dict[tuple[int, str | None], bool] = {}
+        self._writes: dict[tuple[int, int | None, str | None], bool] = {}
         self._waiting_tries: set[int] = set()
         self._is_ending = False
 
@@ -50,7 +50,7 @@ class Wave:
     def _takes_hot(self, number: int, call: Call, instance_id: int) -> bool:
         if self._is_ending or instance_id in self._waiting_tries or len(self.hot) == MOST_TOGETHER:
             return False
-        place = (instance_id, getattr(call.request, "key", None))
+        place = (instance_id, getattr(call.request, "target", None), getattr(call.request, "key", None))
         is_write = not isinstance(call.request, m.Get)
         if place in self._writes and (is_write or self._writes[place]):
             return False

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 DEFAULT_WAITING_LIMIT = 4_096
 # The requests that tasks send most; PostgreSQL answers many of them in one statement.
-_HOT = frozenset({m.Get.__name__, m.Set.__name__, m.Delete.__name__, m.Heartbeat.__name__})
+_HOT = frozenset(each.__name__ for each in (m.Get, m.Set, m.Delete, m.Increment, m.Heartbeat))
 
 
 class Engine(Protocol):
@@ -309,14 +309,19 @@ def _is_hot(call: Call) -> bool:
     claims, _, request, *rest = call
     if rest and rest[0] is not None and rest[0].floor:
         return False
-    return (
-        claims.get("kind") == m.TryClaims.__name__
-        and request.get("kind") in _HOT
-        and request.get("target") is None
-        and request.get("if_version") is None
-        and not request.get("if_absent")
-        and request.get("external") is None
-    )
+    kind, target = request.get("kind"), request.get("target")
+    if claims.get("kind") != m.TryClaims.__name__ or kind not in _HOT:
+        return False
+    if kind == m.Get.__name__:
+        return target is None or isinstance(target, int)
+    if kind == m.Increment.__name__:
+        return target is None and _is_integer(request.get("by"))
+    is_conditional_delete = kind == m.Delete.__name__ and request.get("if_version") is not None
+    return target is None and request.get("external") is None and not is_conditional_delete
+
+
+def _is_integer(text: Any) -> bool:
+    return isinstance(text, bytes) and text.removeprefix(b"-").isdigit()
 
 
 def _instance_of(item: _Waiting) -> int | None:
