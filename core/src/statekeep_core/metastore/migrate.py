@@ -86,6 +86,16 @@ def migrate(connection: apsw.Connection, known: list[Migration], release: str) -
             connection.pragma("application_id", APPLICATION_ID)
             connection.execute("INSERT INTO store VALUES (1, ?, 0, ?, 0)", (new_id(), release))
         connection.execute("UPDATE store SET written_by_release = ?", (release,))
+    if version:
+        log_migrated(version, known[-1].number)
+
+
+def log_migrated(before: int, after: int) -> None:
+    """Tell the log that a store has another schema now."""
+    import logging  # a store that is not migrated does not pay for it
+
+    extra = {"event": "migrated", "fields": {"from_schema": before, "to_schema": after}}
+    logging.getLogger(__name__).info("the store is migrated", extra=extra)
 
 
 def _has_tables(connection: apsw.Connection) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.errors import StoreUnusableError
+from statekeep_core.metastore.migrate import log_migrated
 from statekeep_core.metastore.migrate import migrations as numbered
 
 from . import schema as schemas
@@ -59,6 +60,7 @@ def migrate(
     if not before.is_current:
         with translated(place):
             after = steps.apply_steps(url, known, place, patience_seconds=patience_seconds, say=say)
+        log_migrated(before.version, after.version)
     schemas.require_usable(after, place)
     return before
 
