@@ -118,6 +118,7 @@ class _ThreadedEngine:
         self._lanes = lanes
         self._waiting_limit = waiting_limit
         self._waiting = 0
+        self._asked_now: list[tuple[_Lane, _Waiting]] = []
         self._is_open = False
         self._policy: Policy | None = None
         self._outages = Outages(lambda: self.transact(_look))
@@ -160,6 +161,7 @@ class _ThreadedEngine:
         if self._is_open:
             self._is_open = False
             self._outages.close()
+            self._put_in()
             for lane in self._lanes:
                 for _ in range(lane.threads):
                     lane.queue.put(None)
@@ -180,8 +182,17 @@ class _ThreadedEngine:
             )
         answered = self._loop.create_future()
         self._waiting += 1
-        lane.queue.put(_Waiting(work, answered, self._observers.waits()))
+        if not self._asked_now:
+            # The requests that came at once are put in at once: a thread that is woken for the first of them
+            # would take it alone, and the others would wait for another commit.
+            self._loop.call_soon(self._put_in)
+        self._asked_now.append((lane, _Waiting(work, answered, self._observers.waits())))
         return await answered
+
+    def _put_in(self) -> None:
+        asked, self._asked_now = self._asked_now, []
+        for lane, item in asked:
+            lane.queue.put(item)
 
     def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
         """Return where work waits; what comes from one client comes after what it was answered before."""
