@@ -5,8 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from statekeep._shared.state.errors import (
+    InternalFaultError,
+    InvalidRequestError,
+    StatekeepError,
+    UnavailableError,
+    error_from,
+)
 from statekeep._shared.state.json_form import JsonForm
-from statekeep.client.answers import reply_of
+from statekeep.client.answers import plain_refusal, reply_of, with_request_id
 from statekeep.client.server_connection import Answer, NoAnswerError
 
 PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}
@@ -49,3 +56,19 @@ def test_what_is_no_server_of_ours_is_said_to_be_none(status: int) -> None:
     reply = reply_of(Answer(status, {"content-type": "text/html"}, b"hello"), FORM, "http://u")
     assert reply["code"] == "store_unusable"
     assert "http://u" in reply["facts"]["what"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InternalFaultError(problem="KeyError"), UnavailableError(what="the server", problem="it is busy")],
+)
+def test_a_fault_names_the_request_for_whoever_reads_the_log(error: StatekeepError) -> None:
+    told = with_request_id(plain_refusal(error), "5c0e")
+    assert str(error_from(told["code"], told["facts"])) == f"{error} (request 5c0e)"
+
+
+def test_what_the_caller_can_mend_does_not() -> None:
+    refused = plain_refusal(InvalidRequestError(what="w", problem="p", remedy="r"))
+    assert with_request_id(refused, "5c0e") == refused
+    reply = {"kind": "Written", "version": 1}
+    assert with_request_id(reply, "5c0e") == reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from queue import Empty, Full, Queue
@@ -107,6 +108,8 @@ def provider_of(
     options: Tracing, environ: Mapping[str, str], service: str, *, is_released: bool = True
 ) -> tuple[TracerProvider, SpanSender]:
     """Return what records spans as the settings have it, and what sends them; ``service`` is their name."""
+    # What the exporter says of a collector that is away is for whoever has set up a log, not for stderr.
+    logging.getLogger("opentelemetry.exporter").addHandler(logging.NullHandler())
     own = {"service.name": environ.get("OTEL_SERVICE_NAME") or service}
     endpoint = f"{options.endpoint.rstrip('/')}/v1/traces" if options.endpoint else None
     sender = SpanSender(OTLPSpanExporter(endpoint, timeout=_EXPORT_SECONDS), is_released=is_released)
