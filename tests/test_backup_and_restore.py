@@ -3,91 +3,84 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from server_process import server_process
 
-ROOT = Path(__file__).parent.parent
-GUIDE = ROOT / "docs/how-to/backup-and-restore.md"
-_SNIPPET = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What differs between two runs: ids, instants, numbers.
-_OWN = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:+]+|\d[\d,]*")
-_PLACES = ("/var/lib/statekeep", "/var/backups/statekeep", "/srv")
+from tests.guide import Reader, Snippet, snippets, without_own
+from tests.postgresql.binaries import bundled
+from tests.postgresql.cluster import Cluster
+
+pytestmark = pytest.mark.slow  # starts a process for every command
+
+GUIDE = "backup-and-restore.md"
+ON_POSTGRESQL = "A store on PostgreSQL"
+JOB = "statekeep run --dag d --run r --task t -- sh -c"
 
 
-@pytest.mark.slow  # starts a process for every command
-def test_who_follows_the_guide_gets_what_it_says(tmp_path: Path) -> None:
-    for place in _PLACES:
-        (tmp_path / place[1:]).mkdir(parents=True)
-    folder = tmp_path / "objects"
-    folder.mkdir()
-    exported = in_its_place(tmp_path, first_command())
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("STATEKEEP")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "STATEKEEP_CONFIG": "",
-        "STATEKEEP__WORKERS__STATE_BACKEND": "statekeep.backends.ObjectStoreBackend",
-        "STATEKEEP__OBJECT_STORE__URL": f"file://{folder}",
-        "STATEKEEP__OBJECT_STORE__THRESHOLD_BYTES": "0",
-    }
-    job = "statekeep run --dag d --run r --task t -- sh -c"
-    said = ""
+def reader_with_objects(folder: Path, **variables: str) -> Reader:
+    (folder / "objects").mkdir()
+    return Reader(
+        folder,
+        STATEKEEP__WORKERS__STATE_BACKEND="statekeep.backends.ObjectStoreBackend",
+        STATEKEEP__OBJECT_STORE__URL=f"file://{folder}/objects",
+        STATEKEEP__OBJECT_STORE__THRESHOLD_BYTES="0",
+        **variables,
+    )
 
-    # While the guide is followed up to its first backup, a job runs that has written a value.
-    with subprocess.Popen(
-        ["sh", "-c", f"{exported}\n{job} 'statekeep state set k 1; echo set; read go_on'"],
-        env=environ,
+
+def started(reader: Reader, commands: str) -> subprocess.Popen[str]:
+    """Start a job that goes on when it is told to, and return when it has written a value."""
+    running = subprocess.Popen(
+        ["sh", "-c", f"{reader.in_its_place(commands)} 'statekeep state set k 1; echo set; read go_on'"],
+        env=reader.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as running:
-        assert running.stdin is not None
-        assert running.stdout is not None
-        assert running.stdout.readline() == "set\n"
-        for number, (kind, text) in enumerate(_SNIPPET.findall(GUIDE.read_text("utf-8"))):
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "set\n"
+    return running
+
+
+def test_who_follows_the_guide_gets_what_it_says(tmp_path: Path) -> None:
+    reader = reader_with_objects(tmp_path)
+    steps = [step for step in snippets(GUIDE) if step not in snippets(GUIDE, ON_POSTGRESQL)]
+    exported, said = steps[0].text, ""
+    # While the guide is followed up to its first backup, a job runs that has written a value.
+    with started(reader, exported + JOB) as running:
+        for number, (kind, text) in enumerate(steps):
             if kind == "sh":
-                said = followed(tmp_path, environ, f"{exported}\n{in_its_place(tmp_path, text)}")
+                said = reader.follows(f"{exported}\n{text}")
                 if "db backup" in text:
                     running.communicate("\n")
             else:
-                assert without_own(in_its_place(tmp_path, text)) == without_own(said), number
-    again = followed(tmp_path, environ, f"{exported}\n{job} 'statekeep state get k'")
-    assert again == "1\n"
+                assert without_own(reader.in_its_place(text)) == without_own(said), number
+    assert reader.follows(f"{exported}\n{JOB} 'statekeep state get k'") == "1\n"
 
 
-def first_command() -> str:
-    found = _SNIPPET.search(GUIDE.read_text("utf-8"))
-    assert found is not None
-    return found[2]
+def test_a_database_is_dumped_beside_its_server_and_restored_as_the_guide_says(
+    tmp_path: Path, postgres_cluster: Cluster
+) -> None:
+    copied, restored, printed, checked = snippets(GUIDE, ON_POSTGRESQL)
+    name = postgres_cluster.make_database()
+    reader = reader_with_objects(tmp_path, PGHOST=str(postgres_cluster.folder), PGUSER="postgres")
+    reader.environ["PATH"] = f"{bundled()}{os.pathsep}{reader.environ['PATH']}"
 
+    def of_the_test(step: Snippet) -> str:
+        text = step.text.replace("statekeep_restored", f"{name}_restored")
+        return text.replace(".dump statekeep\n", f".dump {name}\n")
 
-def in_its_place(folder: Path, text: str) -> str:
-    """Put the guide's places below a folder of the test's own."""
-    for place in _PLACES:
-        text = text.replace(place, f"{folder}{place}")
-    return text
-
-
-def without_own(text: str) -> str:
-    return _OWN.sub("#", text)
-
-
-def followed(folder: Path, environ: dict[str, str], commands: str) -> str:
-    """Run commands as the reader would; return what was printed."""
-    ran = subprocess.run(
-        ["sh", "-e", "-c", commands],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, f"{commands}\n{ran.stdout}\n{ran.stderr}"
-    return ran.stdout
-
-
-def test_every_snippet_is_one_that_the_test_runs() -> None:
-    assert GUIDE.read_text("utf-8").count("\n```") == 2 * len(_SNIPPET.findall(GUIDE.read_text("utf-8")))
+    with server_process(tmp_path / "server", url=postgres_cluster.url(name)) as server:
+        reader.environ |= server.settings()
+        with started(reader, JOB) as running:
+            reader.follows(of_the_test(copied))
+            running.communicate("\n")
+    assert without_own(reader.follows(of_the_test(restored))) == without_own(printed.text)
+    assert "first\tworker" in reader.follows(of_the_test(checked))
+    server.environ["STATEKEEP__DATABASE__URL"] = postgres_cluster.url(f"{name}_restored")
+    with server_process(tmp_path / "again", beside=server) as again:
+        reader.environ |= again.settings()
+        assert reader.follows(f"{JOB} 'statekeep state get k'") == "1\n"
