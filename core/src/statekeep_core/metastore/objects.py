@@ -27,6 +27,8 @@ _SETTLE = (
     f"UPDATE external_objects SET due_at = CASE WHEN object_id > ({LAST_INHERITED}) THEN {{}}"
     f" ELSE {INHERITED} END WHERE due_at = 0"
 )
+# A function of the schema, which looks first whether a trigger has noted anything (0006_storage.sql).
+_SETTLE_SHARED = "SELECT settle_objects({})"
 
 # For statements on a table that has an `object_id`: what `content_of` takes, and where it comes from.
 COLUMNS = "reference, backend_id, storage_key, origin, size_bytes, digest"
@@ -157,12 +159,16 @@ def settle(tx: Transaction) -> None:
 
     For the end of every write transaction: a trigger, which notes the loss, does not know the time.
     """
-    tx.run(_SETTLE.format("?"), (tx.now.wall_us + DISPOSE_AFTER_US,))
+    tx.run(_settling(tx).format("?"), (tx.now.wall_us + DISPOSE_AFTER_US,))
 
 
 def settlement(tx: Transaction) -> str:
     """Return what :func:`settle` does as a statement that binds nothing, to go together with a commit."""
-    return _SETTLE.format(tx.now.wall_us + DISPOSE_AFTER_US)
+    return _settling(tx).format(tx.now.wall_us + DISPOSE_AFTER_US)
+
+
+def _settling(tx: Transaction) -> str:
+    return _SETTLE_SHARED if tx.is_shared else _SETTLE
 
 
 def take_left(tx: Transaction) -> tuple[External, ...]:
@@ -172,7 +178,7 @@ def take_left(tx: Transaction) -> tuple[External, ...]:
     too, and stay.
     """
     rows = tx.rows(
-        f"SELECT {COLUMNS}, object_id FROM external_objects WHERE due_at = 0 AND digest IS NULL"
+        f"SELECT {COLUMNS}, object_id FROM external_objects WHERE {tx.unsettled} AND digest IS NULL"
         f" AND object_id > ({LAST_INHERITED})"
     )
     for row in rows:

@@ -35,6 +35,8 @@ class Transaction(ABC):
     integers: ClassVar[str]
     # Pairs of texts, as a table ``listed`` with columns ``one`` and ``two``; :meth:`listed_pairs` binds them.
     text_pairs: ClassVar[str]
+    # Of rows of ``external_objects``: they lost their last name in this transaction, or have none yet.
+    unsettled: ClassVar[str] = "due_at = 0"
     # Whether other transactions may write while this one does.
     is_shared: ClassVar[bool] = False
     # At the end of a query on one table: its rows are this transaction's until it ends, those that another

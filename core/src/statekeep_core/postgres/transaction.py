@@ -40,6 +40,14 @@ class PostgresTransaction(Transaction):
     texts = "unnest(?::text[]) AS listed(value)"
     integers = "unnest(?::bigint[]) AS listed(value)"
     text_pairs = "unnest(?::text[], ?::text[]) AS listed(one, two)"
+    # By their numbers, which a trigger notes: in the index of what is not settled lie the dead entries of all
+    # transactions since the oldest snapshot. Past some number it notes only that there are many.
+    unsettled = (
+        "due_at = 0 AND object_id IN (SELECT unnest(string_to_array(nullif(nullif("
+        "current_setting('statekeep.unsettled', true), ''), 'many'), ',')::bigint[]) UNION ALL"
+        " SELECT u.object_id FROM external_objects u"
+        " WHERE u.due_at = 0 AND current_setting('statekeep.unsettled', true) = 'many')"
+    )
     is_shared = True
 
     def __init__(
