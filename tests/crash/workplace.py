@@ -119,10 +119,14 @@ class Workplace:
         """Return the processes that were started here and are alive."""
         return [pid for pid, arguments in running_processes() if str(self.path) in arguments]
 
+    def locks(self) -> Path:
+        """Return the folder of the locks."""
+        return self.store_path.with_name(f"{self.store_path.name}.locks")
+
     def left_behind(self) -> list[str]:
         """Return what is left of the runs here beside the store, once every process has had time to end."""
         wait_until(lambda: not self.processes())
-        locks = self.store_path.with_name(f"{self.store_path.name}.locks")
+        locks = self.locks()
         left = [*self.temporary.iterdir(), *(locks.iterdir() if locks.exists() else ())]
         return [str(path.relative_to(self.path)) for path in left]
 

@@ -31,7 +31,7 @@ def run_course(place: ExternalPlace, seed: int, jobs: int = JOBS_PER_COURSE) -> 
     drawing = random.Random(seed)
     for number in range(jobs):
         with place.observed() if number and drawing.random() < 0.25 else nullcontext():
-            _run_job_in_company(place, drawing)
+            run_job_in_company(place, drawing)
         place.snapshot()
         if drawing.random() < 0.25:
             place.run_operator(drawing.randrange(2**32), _perhaps(drawing, _drawn_operator_kill(drawing)))
@@ -44,7 +44,7 @@ def run_course(place: ExternalPlace, seed: int, jobs: int = JOBS_PER_COURSE) -> 
     check_retention(place)
 
 
-def _run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:
+def run_job_in_company(place: ExternalPlace, drawing: random.Random) -> None:
     """Run a job, perhaps with a sweep that may take the object that it has not committed yet."""
     with ExitStack() as stack:
         work = place.work(drawing.randrange(2**32), drawing.randint(2, 12))._replace(

@@ -57,13 +57,13 @@ def check_retention(place: ExternalPlace) -> None:
 
 def sweep_later(place: ExternalPlace, seconds: float) -> None:
     """Have the store remove what has expired, sweep once, and see that just what is named is there."""
-    place.ahead_seconds += seconds
+    place.let_pass(seconds)
     with place.reader() as reader:
         expire(reader.transport.call)
-    place.ahead_seconds += STEP_SECONDS
+    place.let_pass(STEP_SECONDS)
     for path in _temporary_files(place):  # their age goes by the disk's clock
         os.utime(path, times=(0, 0))
-    plan = SweepPlan(str(place.store_path), place.ahead_seconds, page_objects=1_000)
+    plan = SweepPlan(place.store, place.ahead_seconds, page_objects=1_000)
     report = sweep(plan, place.environ, Killer(None))
     assert report.is_complete, report
     assert report.failures == (), report

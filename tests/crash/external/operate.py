@@ -44,7 +44,7 @@ def main() -> None:
     ledger = Ledger(Path(plan.ledger))
     # As a write of the try that came last: nobody else is at work.
     tries = [record.try_number for record in ledger.read() if isinstance(record, Seen)]
-    with Reader(Path(plan.store), config.process_environment(), plan.ahead_seconds) as reader:
+    with Reader(plan.store, config.process_environment(), plan.ahead_seconds) as reader:
         kept = [change for change in reader.history() if change.value is not None]
         if tries and kept:
             to = random.Random(plan.seed).choice(kept)

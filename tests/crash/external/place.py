@@ -57,6 +57,7 @@ class ExternalPlace(Workplace):
 
     def __init__(self, path: Path, medium: Medium | None = None, encryption_keys: str = "") -> None:
         super().__init__(path)
+        self.store = str(self.store_path)
         self.medium = medium or in_folder(path / "objects")
         self.ahead_seconds = 0.0
         self.kills = 0
@@ -101,7 +102,7 @@ class ExternalPlace(Workplace):
             sweeping.result()
 
     def start_job(self, work: Work, kill: Kill | None = None, steps: str = "") -> subprocess.Popen[bytes]:
-        plan = Plan(str(self.ledger.path), str(self.store_path), work, kill, self.ahead_seconds, steps)
+        plan = Plan(str(self.ledger.path), self.store, work, kill, self.ahead_seconds, steps)
         return self.start("-m", "tests.crash.external.supervise", json.dumps(plan))
 
     def run_job(self, work: Work, kill: Kill | None = None, *, steps: str = "") -> int:
@@ -120,14 +121,12 @@ class ExternalPlace(Workplace):
     def run_sweep(self, kill: Kill | None = None, ahead_seconds: float = 0.0, *, steps: str = "") -> int:
         """Sweep once in a process of its own, under a clock that is further ahead."""
         ahead = self.ahead_seconds + ahead_seconds
-        plan = SweepPlan(str(self.store_path), ahead, kill=kill, folder=self.medium.folder, steps=steps)
+        plan = SweepPlan(self.store, ahead, kill=kill, folder=self.medium.folder, steps=steps)
         return self._ended(self.start("-m", "tests.crash.external.sweep", json.dumps(plan)))
 
     def run_operator(self, seed: int, kill: Kill | None = None, *, steps: str = "") -> int:
         """Have an operator rewind the asset."""
-        plan = OperatorPlan(
-            str(self.ledger.path), str(self.store_path), seed, self.ahead_seconds, kill, steps
-        )
+        plan = OperatorPlan(str(self.ledger.path), self.store, seed, self.ahead_seconds, kill, steps)
         return self._ended(self.start("-m", "tests.crash.external.operate", json.dumps(plan)))
 
     def _ended(self, run: subprocess.Popen[bytes]) -> int:
@@ -146,7 +145,7 @@ class ExternalPlace(Workplace):
         is_over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             ledger = Ledger(self.ledger.path)
-            rounds = pool.submit(observe, self.store_path, self.environ, self.ahead_seconds, ledger, is_over)
+            rounds = pool.submit(observe, self.store, self.environ, self.ahead_seconds, ledger, is_over)
             try:
                 yield
             finally:
@@ -156,7 +155,7 @@ class ExternalPlace(Workplace):
     # --- what is there -----------------------------------------------------------------------------------
 
     def reader(self) -> Reader:
-        return Reader(self.store_path, self.environ, self.ahead_seconds)
+        return Reader(self.store, self.environ, self.ahead_seconds)
 
     def snapshot(self) -> Snapshot:
         """Read everything, add it to the ledger, and let time pass. No supervisor may be at work."""
@@ -167,8 +166,12 @@ class ExternalPlace(Workplace):
             wrong = wrong_objects(self.evidence(reader), after_sweep=False)
         assert wrong == [], wrong
         self.ledger.append(snapshot)
-        self.ahead_seconds += STEP_SECONDS
+        self.let_pass(STEP_SECONDS)
         return snapshot
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, for the store and for workers."""
+        self.ahead_seconds += seconds
 
     def evidence(self, reader: Reader) -> Evidence:
         """Return what the store knows of its objects, and what there is."""

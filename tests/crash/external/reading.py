@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statekeep import config
@@ -15,18 +14,17 @@ from statekeep.accessors.drivers import Transport, run
 from statekeep.accessors.entries import change_from, entry_from
 from statekeep.accessors.offloading import Offloading
 from statekeep.backends.configured import Backends
-from statekeep_core.embedded import EmbeddedStore, open_store
 
 from tests.crash.external.job import numbers
-from tests.crash.external.moved_clock import MovedClock
-from tests.crash.external.supervise import POLICY
+from tests.crash.external.stores import is_served, open_client, open_directly
 from tests.crash.external.values import number_of
 from tests.crash.job import OUTLET
 from tests.crash.ledger import Ledger, Read, Snapshot
+from tests.crash.steps import Killer
 from tests.crash.supervise import TASK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 TASK_ADDRESS = m.TaskAddress(*TASK)
 ASSET_ADDRESS = m.AssetAddress(name=OUTLET)
@@ -37,26 +35,30 @@ _ALL_ROWS = 1_000
 class OperatorTransport(Transport):
     """Asks a store as an operator. Callable from any thread."""
 
-    def __init__(self, store: EmbeddedStore) -> None:
-        self._store = store
+    def __init__(self, ask: Callable[[wire.Plain, wire.Plain, str], wire.Plain]) -> None:
+        self._ask = ask
         self._lock = threading.Lock()
         self._claims = wire.to_plain(m.OperatorClaims("operator"))
 
     def call(self, request: Any, request_id: str | None = None) -> Any:
         with self._lock:
-            [reply] = self._store.handle_group([(self._claims, request_id or "", wire.to_plain(request))])
-        return wire.raise_if_refused(wire.from_plain(reply))
+            reply = self._ask(self._claims, wire.to_plain(request), request_id or "")
+        return wire.raise_if_refused(wire.from_plain(reply, ignore_unknown=True))
 
     async def acall(self, request: Any, request_id: str | None = None) -> Any:
         return self.call(request, request_id)
 
 
 class Reader:
-    """Reads entries and history with their values. A context manager: it closes the store."""
+    """Reads entries and history with their values. A context manager: it closes the store.
 
-    def __init__(self, store_path: Path, environ: Mapping[str, str], ahead_seconds: float) -> None:
-        self.store = open_store(store_path, POLICY, MovedClock(ahead_seconds))
-        self.transport = OperatorTransport(self.store)
+    ``store`` is that, opened past any server; ``transport`` asks the server where there is one.
+    """
+
+    def __init__(self, store: str, environ: Mapping[str, str], ahead_seconds: float) -> None:
+        self.store = open_directly(store, environ, ahead_seconds)
+        self._client = open_client(store, environ, 0.0, Killer(None)) if is_served(environ) else None
+        self.transport = OperatorTransport(self._client.ask if self._client else self._ask_directly)
         self.store_id: str = self.transport.call(m.DescribeStore()).store_id
         workers = config.load(environ).workers
         self.backends = Backends.of_settings(workers, environ)
@@ -67,7 +69,13 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.close()
         self.store.close()
+
+    def _ask_directly(self, claims: wire.Plain, request: wire.Plain, request_id: str) -> wire.Plain:
+        reply: wire.Plain = self.store.handle_group([(claims, request_id, request)])[0]
+        return reply
 
     def entries(self, target: m.TaskAddress | m.AssetAddress) -> list[Any]:
         """Return the target's entries; none when nothing has named it yet."""
@@ -109,7 +117,7 @@ class Reader:
 
 
 def observe(
-    store_path: Path, environ: Mapping[str, str], ahead_seconds: float, ledger: Ledger, until: threading.Event
+    store: str, environ: Mapping[str, str], ahead_seconds: float, ledger: Ledger, until: threading.Event
 ) -> int:
     """Read everything again and again until the event is set; return how often.
 
@@ -117,7 +125,7 @@ def observe(
     """
     rounds = 0
     known: set[Read] = set()
-    with Reader(store_path, environ, ahead_seconds) as reader, closing(ledger):
+    with Reader(store, environ, ahead_seconds) as reader, closing(ledger):
         while not until.wait(_PAUSE_SECONDS):
             try:
                 reads = reader.reads("observer")

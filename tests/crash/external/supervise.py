@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from statekeep import config
 from statekeep._shared.state import messages as m
-from statekeep.client.embedded import EmbeddedClient
 from statekeep.client.opening import lock_directory
 from statekeep.supervisor.job import Job
 from statekeep.supervisor.supervisor import Supervisor
 from statekeep.supervisor.worker_backends import dispose_of_job, made_backends
-from statekeep_core.embedded import open_store
-from statekeep_core.policy import Policy
 
 from tests.crash.external.job import Work
 from tests.crash.external.killing_store import step_with, watch_folder
-from tests.crash.external.moved_clock import MovedClock
+from tests.crash.external.stores import is_served, open_client, say
 from tests.crash.job import OUTLET
-from tests.crash.killing_files import AnsweringStore, watch_connections
+from tests.crash.killing_files import watch_connections
 from tests.crash.steps import Kill, Killer, noting
 from tests.crash.supervise import TASK
-
-# Few, so that a history loses rows, and with them objects.
-POLICY = Policy(asset_history_versions=3)
 
 
 class Plan(NamedTuple):
@@ -66,32 +59,25 @@ def main() -> int:
         rerun=True,
     )
 
-    def open_client() -> Any:
-        opened = open_store(Path(plan.store), POLICY, MovedClock(plan.ahead_seconds))
-        return EmbeddedClient(AnsweringStore(opened, killer))
-
     def tidy_up(client: Any, started: m.Started) -> None:
         killer.step("tidying_up")
-        dispose_of_job(client, job.task, started, backends, say=_say)
+        dispose_of_job(client, job.task, started, backends, say=say)
         killer.step("tidied_up")
 
     supervisor = Supervisor(
         job,
         settings.workers,
-        open_client=open_client,
+        open_client=lambda: open_client(plan.store, environ, plan.ahead_seconds, killer),
         lock_directory=lock_directory(settings, environ),
         environ=environ,
-        say=_say,
+        say=say,
         on_step=killer.step,
         tidy_up=tidy_up,
+        store_sees_locks=not is_served(environ),
     )
     status = supervisor.run().exit_status
     del files
     return status
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"statekeep: {message}\n")
 
 
 if __name__ == "__main__":

@@ -8,24 +8,21 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from statekeep import config
 from statekeep._shared.state import messages as m
 from statekeep.backends.configured import Backends
-from statekeep.client.embedded import EmbeddedClient
 from statekeep.client.store_client import call
 from statekeep.sweeping.disposal import dispose
 from statekeep.sweeping.expiry import clean_up, expire
 from statekeep.sweeping.orphans import sweep_orphans
 from statekeep.sweeping.report import Report
-from statekeep_core.embedded import open_store
 
 from tests.crash.external.killing_store import step_with, watch_folder
-from tests.crash.external.moved_clock import MovedClock, moved_now
-from tests.crash.external.supervise import POLICY
-from tests.crash.killing_files import AnsweringStore, watch_connections
+from tests.crash.external.moved_clock import moved_now
+from tests.crash.external.stores import open_client
+from tests.crash.killing_files import watch_connections
 from tests.crash.steps import Kill, Killer, noting
 
 if TYPE_CHECKING:
@@ -65,8 +62,7 @@ def main() -> int:
 
 def sweep(plan: SweepPlan, environ: Mapping[str, str], killer: Killer) -> Report:
     """Do what `statekeep sweep` does, in its order; all but the clock and the steps is its own."""
-    opened = open_store(Path(plan.store), POLICY, MovedClock(plan.ahead_seconds))
-    with closing(EmbeddedClient(AnsweringStore(opened, killer))) as client:
+    with closing(open_client(plan.store, environ, plan.ahead_seconds, killer)) as client:
 
         def ask(request: Any) -> Any:
             name = type(request).__name__
