@@ -80,8 +80,9 @@ class Server(Section, section="server"):
         Integer(minimum=1024, maximum=1024**4),
         default=256 * 1024 * 1024,
         example=1_073_741_824,
-        description="How many bytes of requests the server holds at a time. Past it, it answers "
-        "`unavailable` at once, and workers ask again later.",
+        description="How many bytes of requests the server holds at a time; past it, it answers "
+        "`unavailable` at once, and workers ask again later. Also how many of large answers; past it, "
+        "requests for those wait for room.",
         added="0.1.0",
     )
     max_waiting_requests = Option(
@@ -119,8 +120,8 @@ class Server(Section, section="server"):
         Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
         default=30.0,
         example=60.0,
-        description="How long a client may read nothing of an answer, or less than 1 KiB a second of it. "
-        "Then the connection is closed.",
+        description="How long a client may take to read an eighth of a large answer. Then the connection is "
+        "closed.",
         added="0.1.0",
     )
     token_seconds = Option(

@@ -115,14 +115,36 @@ def test_an_answer_that_nobody_reads_is_not_kept() -> None:
     run(PATIENT._replace(unread_seconds=SOON), scenario)
 
 
-def test_an_answer_that_is_read_on_comes_whole() -> None:
+def test_an_answer_that_is_read_on_is_kept_and_comes_whole() -> None:
+    state = uvicorn.server.ServerState()
+
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(REQUEST.replace(b"/ ", b"/large "))
         await reader.readuntil(b"\r\n\r\n")
-        assert len(await reader.readexactly(LARGE_BYTES)) == LARGE_BYTES
+        [protocol] = state.connections
+        assert isinstance(protocol, BoundedProtocol)
+        left_bytes = LARGE_BYTES
+        for _ in range(4):
+            left_bytes -= len(await reader.readexactly(LARGE_BYTES // 4))
+            protocol._look_at_unread()
+            assert not protocol.transport.is_closing()
+        assert left_bytes == 0
 
-    # Each look finds that something was read, be it ever so early: no byte is too few.
-    run(PATIENT._replace(unread_seconds=0.0), scenario)
+    run(PATIENT, scenario, state)
+
+
+def test_an_answer_of_which_too_little_is_read_is_not_kept() -> None:
+    state = uvicorn.server.ServerState()
+
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST.replace(b"/ ", b"/large "))
+        await reader.readexactly(LARGE_BYTES // 16)
+        [protocol] = state.connections
+        assert isinstance(protocol, BoundedProtocol)
+        protocol._look_at_unread()
+        assert protocol.transport.is_closing()
+
+    run(PATIENT, scenario, state)
 
 
 def test_past_the_limit_a_connection_is_refused_and_those_that_are_there_go_on() -> None:

@@ -46,7 +46,7 @@ class Supervised:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "1"
         self.store = EmbeddedStore(folder / "state.db")
-        started = self.store.start()
+        started = self.store.start(lease_seconds=86_400)
         self._claims = to_plain(m.TryClaims(started.instance_id, started.try_number))
         self._loop = Loop()
         self._is_over = False

@@ -21,6 +21,7 @@ from statekeep_core._shared.state.sendings import sending_of
 from statekeep_core.metastore.credentials import OPERATOR
 
 from . import openapi, responses
+from .answer_room import AnswerRoom
 from .bodies import Bodies, ClientGoneError
 from .endpoints import ENDPOINTS
 from .health import Health
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .access import Access
     from .caller import Caller
     from .endpoints import Endpoint
-    from .engine import Engine
+    from .engine import Call, Engine
     from .observing import Headers
 
     Receive = Callable[[], Awaitable[Any]]
@@ -71,6 +72,7 @@ class Application:
         access: Access,
         bodies: Bodies | None = None,
         observation: Observation | None = None,
+        room: AnswerRoom | None = None,
     ) -> None:
         self.health = Health(engine)
         self._observation = observation or Observation()
@@ -78,6 +80,7 @@ class Application:
         self._engine = engine
         self._access = access
         self._bodies = bodies or Bodies()
+        self._room = room or AnswerRoom()
         self._form = JsonForm()
         self._document: Response | None = None
 
@@ -93,13 +96,20 @@ class Application:
         try:
             response = await self._response(scope, endpoint, exchange, receive)
             exchange.status, exchange.code = response.status, response.code
-            await _send(response, exchange.request_id, send)
+            await self._send(response, exchange.request_id, send)
         except (ClientGoneError, asyncio.CancelledError) as gone:
             exchange.code = CLIENT_GONE
             if isinstance(gone, asyncio.CancelledError):
                 raise
         finally:
             self._observers.request_ended(exchange)
+
+    async def _send(self, response: Response, request_id: str, send: Send) -> None:
+        try:
+            await _send(response, request_id, send)
+        finally:
+            if response.taken_bytes:
+                self._room.give(response.taken_bytes)
 
     async def _response(
         self, scope: Any, endpoint: Endpoint | None, exchange: Exchange, receive: Receive
@@ -130,9 +140,20 @@ class Application:
             request = self._request(endpoint, body)
             request_id = _text(headers.get(b"idempotency-key")) or ""
             call = (claims, request_id, request, _sending(headers))
-            reply = await self._engine.answer(call)
+            taken_bytes = self._room.most_bytes(request)
+            if taken_bytes:
+                taken_bytes = await self._room.take(taken_bytes)
+            try:
+                response = await self._answered(call, caller, exchange)
+            except BaseException:
+                self._room.give(taken_bytes)
+                raise
         finally:
             self._bodies.release(len(body))
+        return response._replace(taken_bytes=taken_bytes) if taken_bytes else response
+
+    async def _answered(self, call: Call, caller: Caller, exchange: Exchange) -> Response:
+        reply = await self._engine.answer(call)
         if reply["kind"] == _REFUSAL:
             return responses.of_refusal(reply, exchange.request_id)
         if reply["kind"] == _FINISHED:
@@ -199,7 +220,12 @@ async def _send(response: Response, request_id: str, send: Send) -> None:
         *response.headers,
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    if response.taken_bytes:
+        # The second one waits until the client has read the first, but for a little.
+        await send({"type": "http.response.body", "body": response.body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    else:
+        await send({"type": "http.response.body", "body": response.body})
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:

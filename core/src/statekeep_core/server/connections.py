@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 HEAD_BYTES = 65_536
-# Who reads an answer more slowly than this holds it for too long.
-_LEAST_READ_BYTES_PER_SECOND = 1_024
+# Of what was there to be read, each look finds that at least such a part was.
+_LEAST_READ_PART = 1 / 8
 
 
 class Limits(NamedTuple):
@@ -49,6 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _unread_deadline: asyncio.TimerHandle | None = None
     _received_bytes = 0
     _unread_bytes = 0
+    _least_read_bytes = 0.0
 
     # --- what the transport calls ------------------------------------------------------------------------
 
@@ -79,6 +80,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unread_deadline is not None:
             self._unread_deadline.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
 
     # --- what the parent calls ---------------------------------------------------------------------------
 
@@ -127,12 +132,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """See to it that what was written is read, slowly at least: it takes room until it is."""
         if self._unread_deadline is None and (unread_bytes := self.transport.get_write_buffer_size()):
             self._unread_bytes = unread_bytes
+            self._least_read_bytes = max(self._least_read_bytes, unread_bytes * _LEAST_READ_PART)
             self._unread_deadline = self.loop.call_later(self.limits.unread_seconds, self._look_at_unread)
 
     def _look_at_unread(self) -> None:
         self._unread_deadline = None
-        read_bytes = self._unread_bytes - self.transport.get_write_buffer_size()
-        if read_bytes < min(self._unread_bytes, _LEAST_READ_BYTES_PER_SECOND * self.limits.unread_seconds):
+        unread_bytes = self.transport.get_write_buffer_size()
+        if not unread_bytes:
+            self._least_read_bytes = 0.0
+        elif self._unread_bytes - unread_bytes < self._least_read_bytes:
             self.transport.abort()
         else:
             self._expect_reading()

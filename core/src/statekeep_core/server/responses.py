@@ -24,13 +24,14 @@ _RETRY_AFTER_SECONDS = b"1"
 
 
 class Response(NamedTuple):
-    """One whole response."""
+    """One whole response. ``taken_bytes``: the room that it has until it is sent."""
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
     code: str = OK
+    taken_bytes: int = 0
 
 
 def of_document(document: object, status: int = 200) -> Response:

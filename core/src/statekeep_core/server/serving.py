@@ -17,6 +17,7 @@ from statekeep_core._shared.state.errors import StoreUnusableError
 
 from . import listening
 from .access import Access
+from .answer_room import AnswerRoom
 from .app import Application
 from .bodies import Bodies
 from .connections import Limits, bounded
@@ -137,7 +138,8 @@ async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: C
     try:
         access = Access(engine, token_seconds=options.token_seconds)
         bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
-        application = Application(engine, access, bodies, observation)
+        room = AnswerRoom(total_bytes=options.max_held_bytes, max_value_bytes=engine.policy.max_value_bytes)
+        application = Application(engine, access, bodies, observation, room)
         server = _Server(_loaded(_configuration(application, options), options))
         async with observation.of(engine, options), _sweeping(engine, options, observation):
             with _stopping(post, server, application):

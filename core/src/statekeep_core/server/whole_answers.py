@@ -11,7 +11,7 @@ class WholeAnswer(RequestResponseCycle):
     """Sends head and body of a response at once: two packets cost each side a system call more.
 
     For an application that sends one start, with the length among its headers, and one body; and that puts
-    into headers nothing that could end a line.
+    into headers nothing that could end a line. To wait until that is read, it sends an empty one behind it.
     """
 
     _head: bytes = b""
@@ -27,6 +27,9 @@ class WholeAnswer(RequestResponseCycle):
             self.waiting_for_100_continue = False
             return
         self.transport.write(self._head if self.scope["method"] == "HEAD" else self._head + message["body"])
+        self._head = b""
+        if message.get("more_body"):
+            return
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
