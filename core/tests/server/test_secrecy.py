@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from statekeep_core.server.access_log import AccessLog
 from statekeep_core.server.endpoints import ENDPOINTS
 from statekeep_core.server.observation import Observation
 from statekeep_core.server.observing import Observers
+from statekeep_core.server.opening import open_engine
 
 from core.tests.server.served import TASK, Served, run
 
@@ -130,4 +133,22 @@ def test_a_fault_of_the_store_leaves_its_traceback_under_the_requests_id(
     run(tmp_path, scenario)
     assert "ValueError" in said.getvalue()
     assert "the-request" in said.getvalue()
+    assert MARK not in said.getvalue()
+
+
+def test_a_database_that_is_away_is_told_of_without_its_password(said: io.StringIO) -> None:
+    with socket.socket() as closed:  # bound, and nobody listens
+        closed.bind(("127.0.0.1", 0))
+        url = f"postgresql://keeper:{MARK}@127.0.0.1:{closed.getsockname()[1]}/d?application_name={MARK}x"
+        environ = {"STATEKEEP_CONFIG": "", "STATEKEEP__DATABASE__URL": url}
+
+        async def scenario() -> None:
+            opening = asyncio.ensure_future(open_engine(environ, lambda _: None))
+            async with asyncio.timeout(60):
+                while "waiting for the database" not in said.getvalue():  # noqa: ASYNC110 -- a log has no event
+                    await asyncio.sleep(0.01)
+            opening.cancel()
+            await asyncio.wait([opening])
+
+        asyncio.run(scenario())
     assert MARK not in said.getvalue()

@@ -53,8 +53,6 @@ class SpanSender(SpanProcessor):
         """Nothing: a span is sent when it has ended."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not span.context.trace_flags.sampled:
-            return
         try:
             self._ended.put_nowait(span)
         except Full:
