@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from statekeep_core._shared.state.errors import UnavailableError
 from statekeep_core.server.answer_room import AnswerRoom
+from statekeep_core.server.app import Application
+
+from core.tests.server.served import Served, run
 
 GET = {"kind": "Get", "key": "k"}
 SET = {"kind": "Set", "key": "k", "value": b"1"}
@@ -82,3 +86,56 @@ def test_who_goes_away_gives_back_what_it_had_or_wanted(has_come: bool) -> None:
         assert await room.take(10) == 10
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_an_answer_keeps_its_room_until_it_is_read(tmp_path: Path) -> None:
+    async def scenario(served: Served) -> None:
+        token = await served.started()
+        app = Application(served.engine, served.access, room=AnswerRoom(total_bytes=1))
+        is_sent, is_read, sent = asyncio.Event(), asyncio.Event(), [list[Any](), list[Any]()]
+
+        async def ask(number: int) -> None:
+            async def send(message: Any) -> None:
+                sent[number].append(message)
+                if message.get("body") == b"":  # what a server sends when the client has read the rest
+                    is_sent.set()
+                    await is_read.wait()
+
+            await app(_posted("/execution/v1/batch", token), _body(b'{"operations":[%b]}' % _READ), send)
+
+        asked = [asyncio.ensure_future(ask(number)) for number in range(2)]
+        await is_sent.wait()
+        assert not sent[1]
+        read = await served.ask("/execution/v1/get", {"key": "k"}, token)  # for one value there is room
+        assert read.status == 200
+        is_read.set()
+        await asyncio.gather(*asked)
+        assert [messages[0]["status"] for messages in sent] == [200, 200]
+
+    run(tmp_path, scenario)
+
+
+def test_a_refused_request_gives_its_room_back(tmp_path: Path) -> None:
+    async def scenario(served: Served) -> None:
+        token = await served.started()
+        served.app._room = AnswerRoom(total_bytes=1, patience_seconds=60)
+        for body in ({"operations": [GET, {"kind": "Get"}]}, {"operations": [GET]}) * 3:
+            answered = await served.ask("/execution/v1/batch", body, token)
+            assert answered.status == (422 if len(body["operations"]) == 2 else 200)
+
+    run(tmp_path, scenario)
+
+
+_READ = b'{"kind":"Get","key":"k"}'
+
+
+def _posted(path: str, token: str) -> dict[str, Any]:
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    return {"type": "http", "method": "POST", "path": path, "headers": headers}
+
+
+def _body(body: bytes) -> Any:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body}
+
+    return receive
