@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
 from statekeep_core.metastore.replies import load
+from statekeep_core.metastore.staging import MAX_BYTES, MAX_OPERATIONS
 from statekeep_core.policy import Policy
 from statekeep_core.postgres import waves as waves_module
 from statekeep_core.postgres.connection import BoundedConnection
@@ -32,6 +33,8 @@ HOT = [
     m.Increment("k", b"2"),
     m.Increment("new", b"2"),
     m.Get("k", 1),
+    m.Set("k", b"1", 1),
+    m.Set("k", b"1", 1, retention="never"),
 ]
 
 
@@ -106,6 +109,34 @@ def test_what_waited_goes_by_what_was_written_meanwhile(live: Client, stage: Sta
     assert sorted(int(each.result().value) for each in adding) == [1, 2, 3, 4, 5, 6]
     refused = [isinstance(each.exception(), errors.ConflictError) for each in winning]
     assert sorted(refused[:2]) == sorted(refused[2:]) == [False, True]
+
+
+def test_what_is_staged_at_once_is_all_there_and_counted(live: Client, stage: Stage) -> None:
+    claims = live.start(outlets=(FLIGHTS,))
+    live.ask(claims, m.Set("k", b"0", 1, if_absent=True), "first")
+    with stage.holding("SELECT FROM tries FOR NO KEY UPDATE"):
+        sets = [m.Set("k", b"1", 1), m.Set("other", b"1", 1), m.Set("k", b"2", 1, if_absent=True)]
+        staging = [stage.begin(live.ask, claims, one, f"id {n}") for n, one in enumerate(sets)]
+        stage.until_waiting(len(sets))
+    outcomes = [each.exception() for each in staging]
+    assert [outcome is None for outcome in outcomes] == [True, True, False]
+    [(operations, size_bytes)] = live.rows("SELECT staged_operations, staged_bytes FROM tries")
+    assert (operations, size_bytes) == (3, 2 + 2 + 6)
+    rows = live.rows("SELECT key, value, if_absent FROM staged_operations ORDER BY 1")
+    assert [(key, bytes(value), absent) for key, value, absent in rows] == [
+        ("k", b"1", 1),
+        ("other", b"1", 0),
+    ]
+
+
+def test_past_a_trys_limit_nothing_more_is_staged(live: Client) -> None:
+    claims = live.start(outlets=(FLIGHTS,))
+    for column, limit in (("staged_operations", MAX_OPERATIONS), ("staged_bytes", MAX_BYTES - 2)):
+        live.store.transact(lambda work, c=column, n=limit: work.tx.run(f"UPDATE tries SET {c} = {n - 1}"))
+        live.ask(claims, m.Set("k", b"1", 1), f"{column} within")
+        with pytest.raises(errors.ValueTooLargeError):
+            live.ask(claims, m.Set("k", b"1", 1), f"{column} over")
+        live.store.transact(lambda work, c=column: work.tx.run(f"UPDATE tries SET {c} = 0"))
 
 
 def test_an_expired_entry_is_absent_for_what_is_added_and_what_wants_it_absent(
@@ -205,6 +236,9 @@ def test_two_groups_over_the_same_tries_in_any_order_do_not_wait_for_each_other(
     assert store.repeated == 0
 
 
+STAGED = (
+    "instance_id, try_number, position, asset_id, key, operation, value, retention, if_version, if_absent"
+)
 # Over two keys of two tries and an asset, so that hot and other calls meet in every order.
 keys = st.sampled_from(["a", "b"])
 requests = st.one_of(
@@ -227,6 +261,12 @@ requests = st.one_of(
     keys.map(lambda key: m.Get(key, 1)),
     keys.map(lambda key: m.Get(key, 2)),
     keys.map(lambda key: m.Set(key, b"1", 1)),
+    keys.map(lambda key: m.Set(key, b"2", 1, retention=60)),
+    keys.map(lambda key: m.Set(key, b"2", 1, if_absent=True)),
+    keys.map(lambda key: m.Set(key, b"2", 2)),
+    keys.map(lambda key: m.Increment(key, b"1", 1)),
+    keys.map(lambda key: m.Delete(key, 1)),
+    st.just(m.Clear(1)),
     keys.map(lambda key: m.Set(key, b"1", 1, apply_now=True)),
     keys.map(lambda key: m.Set(key, b"1", if_absent=True, if_version=1)),
     st.just(m.Clear()),
@@ -254,11 +294,13 @@ def test_a_group_is_answered_as_its_calls_would_be_one_by_one(
         replies = client.ask_together(*asked) if together else [client.ask_together(one)[0] for one in asked]
         rows = client.rows("SELECT instance_id, key, value, expires_at FROM task_entries ORDER BY 1, 2")
         recorded = client.rows("SELECT request_id, digest, reply FROM request_log ORDER BY 1, 2")
+        staged = client.rows(f"SELECT {STAGED} FROM staged_operations ORDER BY 1, 2, 3")
+        counters = client.rows("SELECT staged_operations, staged_bytes FROM tries ORDER BY instance_id")
         client.store.close()
         logged = [
             (request_id, digest, without_version(load(reply))) for request_id, digest, reply in recorded
         ]
-        return [*map(without_version, replies), *rows, *logged]
+        return [*map(without_version, replies), *rows, *logged, *staged, *counters]
 
     with monkeypatch.context() as patch:
         patch.setattr(waves_module, "is_hot", lambda *_: False)

@@ -1,8 +1,8 @@
 """The requests that tasks send most, many in one statement: each with its fence in it, and its commit.
 
-Get, set, delete and increment of a try's own state, reads of its assets, and its heartbeat. What a statement
-does not answer (a fence or a condition that does not hold, a value that lies elsewhere, a request that was
-answered before) changed nothing and goes the long way, to the exact answer.
+Get, set, delete and increment of a try's own state, get and staged set of its assets', and its heartbeat.
+What a statement does not answer (a fence or a condition that does not hold, a value that lies elsewhere, a
+request that was answered before) changed nothing and goes the long way, to the exact answer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from statekeep_core.execution_api.lifecycle import lease_us
 from statekeep_core.execution_api.state import check_value
 from statekeep_core.metastore import objects, request_log
 from statekeep_core.metastore.expiry import expires_at
+from statekeep_core.metastore.operation import dump_retention
 
 from . import hot_statements as sql
 from .transaction import BOOT_ID
@@ -93,6 +94,18 @@ class HotPath:
         rows = self._rows(sql.INCREMENT, *_tries(calls), *_contents(calls), *_records(calls))
         return [(row[0], _entry((*row, None))) for row in rows]
 
+    def stage_set(self, calls: list[Call]) -> Answered:
+        requests = [call.request for call in calls]
+        columns = (
+            [request.target for request in requests],
+            [request.key for request in requests],
+            [request.value for request in requests],
+            [dump_retention(request.retention) for request in requests],
+            [len(request.key.encode()) + len(request.value) for request in requests],
+        )
+        rows = self._rows(sql.STAGE_SET, *_tries(calls), *columns, *_records(calls))
+        return [(place, m.Written()) for (place,) in rows]
+
     def delete(self, calls: list[Call]) -> Answered:
         keys = [call.request.key for call in calls]
         rows = self._rows(sql.DELETE, *_tries(calls), keys, _sendings(calls))
@@ -133,14 +146,18 @@ def _way_of(call: Call) -> Way | None:
             return HotPath.delete
         case m.Increment(target=None):
             return HotPath.increment if call.request_id and _SMALL_INTEGER.fullmatch(request.by) else None
-        case m.Set(target=None, external=None):
+        case m.Set(external=None):
             return _way_of_a_set(call)
     return None
 
 
 def _way_of_a_set(call: Call) -> Way | None:
     request: m.Set = call.request
-    if request.if_version is None and not request.if_absent:
+    is_blind = request.if_version is None and not request.if_absent
+    if request.target is not None:
+        is_staged = isinstance(request.target, int) and is_blind and not request.apply_now
+        return HotPath.stage_set if is_staged and call.request_id else None
+    if is_blind:
         return HotPath.set_
     if not call.request_id or (request.if_version is not None and request.if_absent):
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from statekeep_core.metastore import objects
+from statekeep_core.metastore import objects, staging
 
 LOCK = "FOR NO KEY UPDATE OF t"
 
@@ -42,15 +42,15 @@ def _statement(text: str, columns: str) -> HotStatement:
 
 # Those of `asked` whose try is current, with its names and the time.
 _FENCED = f"""asked AS (ASKED), given AS (SELECT %s::bigint AS now_us), fence AS MATERIALIZED (
-    SELECT t.instance_id, t.try_number, t.sending_floor, i.ti_id, i.dag_id, i.run_id, i.task_id,
-        i.map_index
+    SELECT t.instance_id, t.try_number, t.sending_floor, t.staged_operations, i.ti_id, i.dag_id,
+        i.run_id, i.task_id, i.map_index
     FROM tries t JOIN task_instances i USING (instance_id)
     WHERE (t.instance_id, t.try_number) IN (SELECT instance_id, try_number FROM asked)
         AND t.status = 'running'
     ORDER BY t.instance_id, t.try_number {LOCK}
 ), fenced AS (
-    SELECT q.*, f.ti_id, f.sending_floor, f.dag_id, f.run_id, f.task_id, f.map_index, f.now_us,
-        'try:' || f.ti_id || ':' || f.try_number AS writer
+    SELECT q.*, f.ti_id, f.sending_floor, f.staged_operations, f.dag_id, f.run_id, f.task_id, f.map_index,
+        f.now_us, 'try:' || f.ti_id || ':' || f.try_number AS writer
     FROM (SELECT fence.*, {_NOW.format("given.now_us")} AS now_us FROM fence, given OFFSET 0) f
     JOIN asked q ON q.instance_id = f.instance_id AND q.try_number = f.try_number
 )"""
@@ -66,6 +66,7 @@ _RECORDED = """recorded AS (
     FROM written w JOIN fresh f USING ({})
 )"""
 _WRITTEN_REPLY = """'{"kind":"Written","version":' || w.version || ',"removed":0,"left":[]}'"""
+_STAGED_REPLY = """'{"kind":"Written","version":null,"removed":0,"left":[]}'"""
 _TO_ENTRY = """INSERT INTO task_entries AS e (instance_id, key, value, version, updated_at, keeps_default,
         expires_at, writer_try_number, writer_principal)
     SELECT f.instance_id, f.key, f.value, nextval('store_versions'), f.now_us, f.keeps_default,
@@ -195,6 +196,53 @@ SELECT f.n, w.key, w.value, w.version, length(w.value), f.now_us, f.now_us + f.r
 FROM written w JOIN fresh f USING (instance_id, key)
 """,
     f"{_WHO}, {_CONTENT}, {_RECORD}",
+)
+
+# Not when an operation was staged between the statement's begin and its lock: it would not know where to add.
+_MAY_STAGE = """may_stage AS (
+    SELECT f.* FROM fresh f
+    JOIN asset_grants g ON g.instance_id = f.instance_id AND g.try_number = f.try_number
+        AND g.asset_id = f.asset_id AND g.writable = 1
+    JOIN assets a ON a.asset_id = f.asset_id AND a.deactivated_at IS NULL
+    JOIN tries seen ON seen.instance_id = f.instance_id AND seen.try_number = f.try_number
+        AND seen.staged_operations = f.staged_operations
+    WHERE NOT EXISTS (SELECT FROM staged_operations s WHERE s.instance_id = f.instance_id
+        AND s.try_number = f.try_number AND s.asset_id = f.asset_id AND s.key = f.key
+        AND s.object_id IS NOT NULL)
+)"""
+# What is staged already for the key takes the operation in, as staging.stage() has it; a clear does not.
+STAGE_SET = _statement(
+    f"""
+WITH {_FENCED}, {_FRESH}, {_MAY_STAGE}, counted AS (
+    UPDATE tries t SET staged_operations = t.staged_operations + s.operations,
+        staged_bytes = t.staged_bytes + s.size_bytes
+    FROM (SELECT instance_id, try_number, count(*) AS operations, sum(size_bytes)::bigint AS size_bytes
+        FROM may_stage GROUP BY instance_id, try_number) s
+    WHERE t.instance_id = s.instance_id AND t.try_number = s.try_number
+        AND t.staged_operations + s.operations <= {staging.MAX_OPERATIONS}
+        AND t.staged_bytes + s.size_bytes <= {staging.MAX_BYTES}
+    RETURNING t.instance_id, t.try_number
+), numbered AS (
+    SELECT f.*, f.staged_operations
+        + row_number() OVER (PARTITION BY f.instance_id, f.try_number ORDER BY f.n) AS position, (
+        SELECT CASE s.key WHEN '' THEN NULL ELSE s.position END FROM staged_operations s
+        WHERE s.instance_id = f.instance_id AND s.try_number = f.try_number AND s.asset_id = f.asset_id
+            AND s.key IN (f.key, '')
+        ORDER BY s.position DESC LIMIT 1) AS earlier
+    FROM may_stage f JOIN counted USING (instance_id, try_number)
+), folded AS (
+    UPDATE staged_operations s SET operation = 'set', value = f.value, retention = f.retention
+    FROM numbered f
+    WHERE s.instance_id = f.instance_id AND s.try_number = f.try_number AND s.position = f.earlier
+), staged AS (
+    INSERT INTO staged_operations
+        (instance_id, try_number, position, asset_id, key, operation, value, retention)
+    SELECT f.instance_id, f.try_number, f.position, f.asset_id, f.key, 'set', f.value, f.retention
+    FROM numbered f WHERE f.earlier IS NULL
+), written AS (SELECT n FROM numbered), {_RECORDED.format(_STAGED_REPLY, "n")}
+SELECT n FROM written
+""",
+    f"{_WHO}, asset_id bigint, key text, value bytea, retention text, size_bytes bigint, {_RECORD}",
 )
 
 HEARTBEAT = _statement(

@@ -325,6 +325,9 @@ def _is_hot(call: Call) -> bool:
         return False
     if kind == m.Get.__name__:
         return target is None or isinstance(target, int)
+    if kind == m.Set.__name__ and isinstance(target, int):
+        is_conditional = request.get("if_version") is not None or request.get("if_absent")
+        return not (is_conditional or request.get("apply_now") or request.get("external"))
     if kind == m.Increment.__name__:
         return target is None and _is_integer(request.get("by"))
     is_conditional_delete = kind == m.Delete.__name__ and request.get("if_version") is not None
