@@ -30,10 +30,13 @@ _RELEASES = {
 _FETCHED = Path(__file__).resolve().parents[2] / ".uv-cache" / "postgresql"
 
 
-def binaries(folder: Path, account: str) -> Path:
-    """Return where they are, or a copy in the folder that the account can read."""
+def binaries(folder: Path, account: str, programs: Path | None = None) -> Path:
+    """Return where they are, or a copy in the folder that the account can read.
+
+    Those of ``programs``, else those that were chosen for the run, else those that are installed.
+    """
     chosen = os.environ.get(CHOSEN)
-    found = Path(chosen) if chosen else bundled()
+    found = programs or (Path(chosen) if chosen else bundled())
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         subprocess.run(
             [found / "postgres", "--version"], check=True, capture_output=True, user=account or None

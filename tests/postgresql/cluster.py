@@ -36,7 +36,7 @@ class Cluster:
         if account:
             os.chown(folder, pwd.getpwnam(_ACCOUNT).pw_uid, -1)
         self._keeper = subprocess.Popen(
-            [sys.executable, _KEEPER, programs or binaries(folder, account), folder, account, *settings],
+            [sys.executable, _KEEPER, binaries(folder, account, programs), folder, account, *settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
