@@ -17,6 +17,7 @@ def test_one_slow_step_does_not_make_the_next_ones_tiny() -> None:
     assert Pace(200).after(0).rows == 400
 
 
-def test_others_get_a_quarter_of_the_time() -> None:
-    assert rest_seconds(0.030) == pytest.approx(0.010)
+def test_others_get_a_tenth_of_the_time() -> None:
+    assert rest_seconds(0.009) == pytest.approx(0.001)
+    assert rest_seconds(0.090) == pytest.approx(0.010)
     assert rest_seconds(0) > 0
