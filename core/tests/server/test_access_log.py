@@ -35,6 +35,15 @@ def test_each_request_has_a_line_when_that_is_asked_for(caplog: pytest.LogCaptur
     assert [(each["operation"], each["status"], each["code"]) for each in fields] == [("set", 200, "ok")] * 2
 
 
+def test_probes_have_lines_only_when_they_are_refused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for code in ("ok", "forbidden"):
+        exchange = Exchange("metrics", "GET", {})
+        exchange.code = code
+        AccessLog(every=True).request_ended(exchange)
+    assert [record.fields["code"] for record in caplog.records] == ["forbidden"]  # type: ignore[attr-defined]  # as above
+
+
 def test_a_fault_always_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
     AccessLog(every=False).request_ended(ended("internal_fault", 500))
     assert events(caplog) == ["request_fault"]

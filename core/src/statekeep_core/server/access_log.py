@@ -14,7 +14,7 @@ from statekeep_core._shared.state.errors import (
 )
 
 from .logs import event
-from .observing import Observer, trace_id_of
+from .observing import OK, PROBES, Observer, trace_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class AccessLog(Observer):
             self._warn(self._refused, "a credential was refused", "credential_refused", exchange)
         elif exchange.code == UnavailableError.code:
             self._warn(self._unavailable, "a request was turned away", "request_unavailable", exchange)
-        if self._every:
+        if self._every and not (exchange.operation in PROBES and exchange.code == OK):
             _log.info("a request was answered", extra=_described("request", exchange))
 
     def _warn(self, bounded: Bounded, message: str, name: str, exchange: Exchange) -> None:

@@ -21,6 +21,8 @@ _REQUEST_ID = re.compile(rb"[!-~]{1,64}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
 
 METRICS_PATH = "/metrics"
+# What is asked every few seconds, by whoever watches.
+PROBES = frozenset({"health/live", "health/ready", "metrics"})
 UNKNOWN_OPERATION = "unknown"
 OK = "ok"
 CLIENT_GONE = "client_gone"

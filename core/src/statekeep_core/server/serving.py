@@ -86,7 +86,7 @@ def serve_with_workers(
     """
     prepare_workers(environ, options.workers)
     allow_descriptors()
-    with listening.reserved(options) as address, _counting_together(environ):
+    with listening.reserved(options) as address, _counting_together(options, environ):
         url = listening.url_of(options, address)
 
         def work(lifeline: int, is_ready: Callable[[], None]) -> int:
@@ -106,9 +106,13 @@ def serve_with_workers(
         return status
 
 
-def _counting_together(environ: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
-    """Return what has the workers count together, where this process's environment can be changed."""
-    return shared_by_workers(environ) if isinstance(environ, MutableMapping) else contextlib.nullcontext()
+def _counting_together(
+    options: Server, environ: Mapping[str, str]
+) -> contextlib.AbstractContextManager[None]:
+    """Return what has the workers count together, if they count; it changes this process's environment."""
+    if (options.metrics or options.metrics_address) and isinstance(environ, MutableMapping):
+        return shared_by_workers(environ)
+    return contextlib.nullcontext()
 
 
 def _log_ready(url: str, workers: int) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from statekeep.tracing.exporting import provider_of
 
-from .observing import Observer
+from .observing import PROBES, Observer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .observing import Exchange, Group, Headers
 
 _SERVER_FAULT = 500
-# What is asked every few seconds, by whoever watches.
-_UNTRACED = frozenset({"health/live", "health/ready", "metrics"})
 
 
 class _Open(NamedTuple):
@@ -40,7 +38,7 @@ class Tracing(Observer):
         self._propagator = TraceContextTextMapPropagator()
 
     def request_began(self, exchange: Exchange) -> None:
-        if exchange.operation in _UNTRACED:
+        if exchange.operation in PROBES:
             return
         parent = self._propagator.extract(_carried(exchange.headers))
         span = self._tracer.start_span(exchange.operation, parent, SpanKind.SERVER)
