@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from server_process import ServerProcess
 
-_PATIENCE = 2_000
+_PATIENCE = 3_000
 
 
 class Answer(NamedTuple):
