@@ -32,6 +32,7 @@ class Workplace:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.store_path = path / "store" / "state.db"
+        self.locks = self.store_path.with_name(f"{self.store_path.name}.locks")
         self.temporary = path / "tmp"
         self.temporary.mkdir()
         self._runs: list[subprocess.Popen[bytes]] = []
@@ -119,15 +120,10 @@ class Workplace:
         """Return the processes that were started here and are alive."""
         return [pid for pid, arguments in running_processes() if str(self.path) in arguments]
 
-    def locks(self) -> Path:
-        """Return the folder of the locks."""
-        return self.store_path.with_name(f"{self.store_path.name}.locks")
-
     def left_behind(self) -> list[str]:
         """Return what is left of the runs here beside the store, once every process has had time to end."""
         wait_until(lambda: not self.processes())
-        locks = self.locks()
-        left = [*self.temporary.iterdir(), *(locks.iterdir() if locks.exists() else ())]
+        left = [*self.temporary.iterdir(), *(self.locks.iterdir() if self.locks.exists() else ())]
         return [str(path.relative_to(self.path)) for path in left]
 
 

@@ -34,6 +34,7 @@ def main() -> int:
         environ=environ,
         say=say,
         on_step=on_step,
+        store_sees_locks=not settings.api.url,
     )
     return supervisor.run().exit_status
 

@@ -12,6 +12,7 @@ from statekeep._shared.state import messages as m
 from statekeep._shared.state import wire
 from statekeep._shared.state.errors import (
     AlreadySucceededError,
+    ForbiddenError,
     InvalidRequestError,
     StatekeepError,
     TryRunningError,
@@ -23,7 +24,6 @@ from statekeep.supervisor.starting import Starter, lock_path
 
 TASK = m.TaskAddress("etl", "2026-01-01", "load")
 STARTED = m.Started(7, "ti", 2, 60.0)
-RUNNING = TryRunningError(task="t", try_number=1, lease_seconds=60.0, holder="elsewhere:1")
 
 Server = Callable[[wire.Plain], m.Started]
 
@@ -134,12 +134,25 @@ def test_what_a_dead_supervisor_left_is_sent_and_forgotten_once_a_try_has_begun(
 
 def test_a_start_that_is_refused_leaves_what_it_found(place: Place) -> None:
     secret = place.left_by_the_dead()
-    starter, _ = place.start(refusing(RUNNING))
+    starter, _ = place.start(refusing(ForbiddenError(what="Start", problem="the credential is revoked")))
     starter.close()
     assert secret in place.secrets()
-    starter, _ = place.start(refusing(AlreadySucceededError(task="t", try_number=2, finished_at="")))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        TryRunningError(task="t", try_number=1, lease_seconds=60.0, holder="elsewhere:1"),
+        AlreadySucceededError(task="t", try_number=2, finished_at=""),
+    ],
+)
+def test_what_the_server_knows_to_be_no_running_trys_is_forgotten(
+    place: Place, refusal: StatekeepError
+) -> None:
+    place.left_by_the_dead()
+    starter, _ = place.start(refusing(refusal))
     starter.close()
-    assert not place.path.exists(), "no try runs under it any more"
+    assert not place.path.exists()
 
 
 def test_a_start_whose_outcome_is_unknown_leaves_its_own_secret_beside(place: Place) -> None:

@@ -131,13 +131,9 @@ class ExternalPlace(Workplace):
 
     def _ended(self, run: subprocess.Popen[bytes]) -> int:
         status = run.wait(2 * PATIENCE_SECONDS)
-        self.note(status)
-        return status
-
-    def note(self, status: int) -> None:
-        """Count a process that has ended."""
         self.runs += 1
         self.kills += status in KILLED
+        return status
 
     @contextmanager
     def observed(self) -> Iterator[None]:

@@ -119,14 +119,14 @@ class Reader:
 def observe(
     store: str, environ: Mapping[str, str], ahead_seconds: float, ledger: Ledger, until: threading.Event
 ) -> int:
-    """Read everything again and again until the event is set; return how often.
+    """Read everything once, and again and again until the event is set; return how often.
 
     An error is a record, too: while values are overwritten and swept, no reader meets one.
     """
     rounds = 0
     known: set[Read] = set()
     with Reader(store, environ, ahead_seconds) as reader, closing(ledger):
-        while not until.wait(_PAUSE_SECONDS):
+        while not rounds or not until.wait(_PAUSE_SECONDS):
             try:
                 reads = reader.reads("observer")
             except StatekeepError as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from server_process import free_port
+from statekeep import config
+from statekeep.client.opening import lock_directory
 
 from tests.crash.external.place import ExternalPlace, Medium
 from tests.crash.served.serve import order
@@ -104,6 +106,7 @@ class ServedPlace(ExternalPlace):
             "STATEKEEP__API__CREDENTIAL": operator,
             "XDG_DATA_HOME": str(path / "data"),
         }
+        self.locks = lock_directory(config.load(self.environ), self.environ)
 
     def close(self) -> None:
         super().close()
@@ -112,10 +115,6 @@ class ServedPlace(ExternalPlace):
     def order(self, kill: Kill | None) -> None:
         """Have the server be killed at a step, in place of what was ordered before."""
         order(self.server.orders, kill)
-
-    def locks(self) -> Path:
-        [*found] = (self.path / "data/statekeep/servers").glob("*")
-        return found[0] if found else self.path / "data"
 
     def let_pass(self, seconds: float) -> None:
         super().let_pass(seconds)

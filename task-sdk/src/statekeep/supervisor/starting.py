@@ -183,8 +183,8 @@ class Starter:
         except StatekeepError as error:
             if error.is_first_answer and not isinstance(error, InternalFaultError):
                 self.lock.disclaim()
-            if isinstance(error, AlreadySucceededError):
-                self.lock.inherit()
+                if isinstance(error, (AlreadySucceededError, TryRunningError)):
+                    self.lock.inherit()
             raise
         self.lock.inherit()
         return started

@@ -69,7 +69,7 @@ class TryLock:
         self._secret = None
 
     def inherit(self) -> None:
-        """Take note that another try has begun, or none is to: none runs under the secrets of the dead."""
+        """Take note that no try runs under the secrets of the dead, by what the server said."""
         self.secrets_of_dead = ()
 
     def note(self, group_id: int = 0, socket_directory: str = "") -> None:
