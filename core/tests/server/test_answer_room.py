@@ -126,6 +126,18 @@ def test_a_refused_request_gives_its_room_back(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_request_that_the_engine_does_not_take_gives_its_room_back(tmp_path: Path) -> None:
+    async def scenario(served: Served) -> None:
+        token = await served.started()
+        served.app._room = AnswerRoom(total_bytes=1, patience_seconds=60)
+        await served.engine.close()
+        for _ in range(2):
+            answered = await served.ask("/execution/v1/batch", {"operations": [GET]}, token)
+            assert "shutting down" in answered.document["detail"]
+
+    run(tmp_path, scenario)
+
+
 _READ = b'{"kind":"Get","key":"k"}'
 
 
