@@ -27,7 +27,7 @@ _SETTLE = (
     f"UPDATE external_objects SET due_at = CASE WHEN object_id > ({LAST_INHERITED}) THEN {{}}"
     f" ELSE {INHERITED} END WHERE due_at = 0"
 )
-# A function of the schema, which looks first whether a trigger has noted anything (0006_storage.sql).
+# A function of the schema, which looks first whether a trigger has noted anything (0008_settling.sql).
 _SETTLE_SHARED = "SELECT settle_objects({})"
 
 # For statements on a table that has an `object_id`: what `content_of` takes, and where it comes from.
