@@ -18,7 +18,7 @@ from statekeep_core.postgres.connection import BoundedConnection
 from statekeep_core.postgres.store import PostgresStore, open_store
 
 from core.tests.conftest import TASK, WORKER, Client, FreshStore, MovedClock
-from core.tests.execution_api.conftest import FLIGHTS, OPERATOR
+from core.tests.execution_api.conftest import FLIGHTS, OPERATOR, PLANES
 from core.tests.postgres.conftest import Stage
 
 HOT = [
@@ -99,6 +99,7 @@ def test_what_waited_goes_by_what_was_written_meanwhile(live: Client, stage: Sta
     """Its statement began before, and may not go by what it saw then."""
     claims = live.start()
     version = live.ask(claims, m.Set("k", b"1")).version
+    live.ask(claims, m.Set("n", b"0"))
     with stage.holding("SELECT FROM tries FOR NO KEY UPDATE"):
         adding = [stage.begin(live.ask, claims, m.Increment("n", b"1"), f"{number}") for number in range(6)]
         writes = [m.Set("k", b"2", if_version=version), m.Set("new", b"2", if_absent=True)]
@@ -115,13 +116,13 @@ def test_what_is_staged_at_once_is_all_there_and_counted(live: Client, stage: St
     claims = live.start(outlets=(FLIGHTS,))
     live.ask(claims, m.Set("k", b"0", 1, if_absent=True), "first")
     with stage.holding("SELECT FROM tries FOR NO KEY UPDATE"):
-        sets = [m.Set("k", b"1", 1), m.Set("other", b"1", 1), m.Set("k", b"2", 1, if_absent=True)]
+        sets = [m.Set("k", b"1", 1), *[m.Set("other", b"1", 1)] * 4, m.Set("k", b"2", 1, if_absent=True)]
         staging = [stage.begin(live.ask, claims, one, f"id {n}") for n, one in enumerate(sets)]
         stage.until_waiting(len(sets))
     outcomes = [each.exception() for each in staging]
-    assert [outcome is None for outcome in outcomes] == [True, True, False]
+    assert [outcome is None for outcome in outcomes] == [True] * 5 + [False]
     [(operations, size_bytes)] = live.rows("SELECT staged_operations, staged_bytes FROM tries")
-    assert (operations, size_bytes) == (3, 2 + 2 + 6)
+    assert (operations, size_bytes) == (6, 2 * 2 + 4 * 6)
     rows = live.rows("SELECT key, value, if_absent FROM staged_operations ORDER BY 1")
     assert [(key, bytes(value), absent) for key, value, absent in rows] == [
         ("k", b"1", 1),
@@ -168,8 +169,21 @@ def test_an_assets_entry_is_read_as_its_reader_sees_it(live: Client) -> None:
     )
     live.ask(claims, m.Clear(1), "c")
     assert live.ask(claims, m.Get("other", 1)) == live.ask(claims, m.Get("k", 1))._replace(key="other")
+    stranger = live.start(TASK._replace(map_index=1), outlets=(PLANES,))
+    for asked in (m.Get("k", 1), m.Set("k", b"1", 1)):
+        with pytest.raises(errors.AssetNotDeclaredError):
+            live.ask(stranger, asked, f"{asked.key} {type(asked)}")
+
+
+def test_only_an_active_outlet_can_be_staged_for(live: Client) -> None:
+    claims = live.start(inlets=(FLIGHTS,), outlets=(PLANES,))
+    numbers = {grant.name: grant.asset_id for grant in live.ask(OPERATOR, m.ListAssets()).assets}
     with pytest.raises(errors.AssetNotDeclaredError):
-        live.ask(live.start(TASK._replace(map_index=1)), m.Get("k", 1))
+        live.ask(claims, m.Set("k", b"1", numbers["flights"]), "inlet")
+    live.ask(claims, m.Set("k", b"1", numbers["planes"]), "active")
+    live.ask(OPERATOR, m.Deactivate(PLANES), "d")
+    with pytest.raises(errors.AssetInactiveError):
+        live.ask(claims, m.Set("k", b"1", numbers["planes"]), "inactive")
 
 
 def test_many_of_a_kind_cost_one_round_trip_together(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
