@@ -25,7 +25,7 @@ def _note() -> None:
             _statements.add(query)
         return execute_it(self, query, *arguments, **named)
 
-    BoundedConnection.execute = execute  # type: ignore[method-assign]  # it listens
+    BoundedConnection.execute = execute  # type: ignore[method-assign, assignment]  # it listens
 
 
 def _is_the_stores() -> bool:
