@@ -26,7 +26,7 @@ _CONNECTIONS = 300
 _TASK = {"kind": "TaskAddress", "dag_id": "slow", "run_id": "r", "task_id": "clients"}
 _ROUNDS = 10
 _VALUE_BYTES = 60_000
-_READS = 400  # which answer with 24 MB
+_READS = 200  # which answer with 12 MB
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProces
         body_seconds="0.5",
         unread_seconds="0.5",
         max_connections=str(_CONNECTIONS),
+        max_held_bytes=str(64 * 1024 * 1024),
     ) as server:
         yield server
 
