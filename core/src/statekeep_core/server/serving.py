@@ -92,6 +92,8 @@ def serve_with_workers(
         def work(lifeline: int, is_ready: Callable[[], None]) -> int:
             def served() -> None:
                 with listening.of_worker(options, address) as listener:
+                    if listener is not address:
+                        address.close()  # else it would be had for as long as an orphan finishes what it has
                     serve_at(Post(listener, is_ready, lifeline), options, environ, say)
 
             return status_of(served)
