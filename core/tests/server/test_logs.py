@@ -87,3 +87,14 @@ def test_other_libraries_say_what_they_have_to_in_the_same_form(root: logging.Lo
 
     [line] = logged(root, others, format="json").splitlines()
     assert json.loads(line)["message"] == "Invalid HTTP request received."
+
+
+def test_who_sends_no_http_has_ten_lines_a_minute(root: logging.Logger) -> None:
+    def flood(_: logging.Logger) -> None:
+        for _number in range(1_000):
+            logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        logging.getLogger("uvicorn.error").error("something else")
+
+    lines = logged(root, flood).splitlines()
+    assert len(lines) == 11
+    assert "something else" in lines[-1]

@@ -13,6 +13,7 @@ from statekeep_core._shared.state.errors import (
     UnavailableError,
 )
 
+from .bounded import Bounded
 from .logs import event
 from .observing import OK, PROBES, Observer, trace_id_of
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from .observing import Exchange
 
 _log = logging.getLogger(__name__)
-
-# Anybody can have a request refused, as often as they like.
-_LINES = 10
-_WINDOW_SECONDS = 60.0
 
 _FAULTS = frozenset({InternalFaultError.code, StoreUnusableError.code})
 
@@ -52,28 +49,6 @@ class AccessLog(Observer):
         unsaid = bounded.unsaid()
         if unsaid is not None:
             _log.warning(message, extra=_described(name, exchange, unsaid_before=unsaid))
-
-
-class Bounded:
-    """Lets ten lines a minute through, and counts the others."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._window_began_at = now()
-        self._lines = 0
-        self._unsaid = 0
-
-    def unsaid(self) -> int | None:
-        """Return how many were held back since the last line; None: hold this one back, too."""
-        now = self._now()
-        if now - self._window_began_at >= _WINDOW_SECONDS:
-            self._window_began_at, self._lines = now, 0
-        if self._lines >= _LINES:
-            self._unsaid += 1
-            return None
-        self._lines += 1
-        unsaid, self._unsaid = self._unsaid, 0
-        return unsaid
 
 
 def principal_of(exchange: Exchange) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
+
+from statekeep_core.faults import traceback_of
+
+from .bounded import Bounded
 
 if TYPE_CHECKING:
     from statekeep_core.server_options import Server
@@ -30,12 +33,25 @@ def configure(options: Server, stream: TextIO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(options.log_level.upper())
     for name in _QUIET:
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+        logger = logging.getLogger(name)
+        logger.setLevel(max(root.level, logging.WARNING))
+        logger.filters[:] = [_BoundedWarnings()]
 
 
 def event(name: str, **fields: Field) -> dict[str, Any]:
     """Return the ``extra`` of a log call: what has happened, by a name that stays, and its figures."""
     return {"event": name, "fields": fields}
+
+
+class _BoundedWarnings(logging.Filter):
+    """Holds back what anybody who sends no HTTP can have said, without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bounded = Bounded()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.WARNING or self._bounded.unsaid() is not None
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,10 +65,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "logger": record.name,
             "pid": record.process,
-            **getattr(record, "fields", {}),
+            **_fields_of(record),
         }
-        if record.exc_info and record.exc_info[1] is not None:
-            line["traceback"] = traceback_of(record.exc_info[1])
         return json.dumps(line, separators=(",", ":"), default=repr)
 
 
@@ -60,25 +74,20 @@ class TextFormatter(logging.Formatter):
     """One line per event, then its figures as ``name=value``; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={_shown(value)}" for name, value in getattr(record, "fields", {}).items())
+        fields = _fields_of(record)
+        traceback = fields.pop("traceback", None)
+        figures = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
         message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{_instant(record)} {record.levelname} {message}{fields} pid={record.process}"
-        if record.exc_info and record.exc_info[1] is not None:
-            line = f"{line}\n{traceback_of(record.exc_info[1])}"
-        return line
+        line = f"{_instant(record)} {record.levelname} {message}{figures} pid={record.process}"
+        return line if traceback is None else f"{line}\n{traceback}"
 
 
-def traceback_of(fault: BaseException) -> str:
-    """Return where an exception came from: the frames and the types, and nothing that it says."""
-    parts: list[str] = []
-    seen: set[int] = set()
-    at: BaseException | None = fault
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
-        frames = "".join(traceback.format_tb(at.__traceback__))
-        parts.append(f"{frames}{type(at).__module__}.{type(at).__qualname__}")
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
-    return "\ncaused by:\n".join(parts)
+def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the figures of a line, and where the exception that it is about came from."""
+    fields = dict(getattr(record, "fields", {}))
+    if record.exc_info and record.exc_info[1] is not None:
+        fields["traceback"] = traceback_of(record.exc_info[1])
+    return fields
 
 
 def _instant(record: logging.LogRecord) -> str:
