@@ -23,6 +23,7 @@ _LARGEST = 2**63 - 1
 _MAX_ITEMS = 1_000
 _LIMITED = frozenset({"operations", "backend_ids", "origins", "object_ids"})
 _NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+_SECRET: Schema = {"type": "string", "maxLength": 64}
 _NAME: Schema = {
     "type": "string",
     "minLength": 1,
@@ -48,6 +49,8 @@ _NARROWER: MappingProxyType[str, Schema] = MappingProxyType(
         "map_index": {"type": "integer", "minimum": -1, "maximum": MAX_MAP_INDEX},
         # A filter that no task matches is none that is refused.
         "ListTries.map_index": ASSET_ID,
+        "Start.holder": _SECRET,
+        "Start.holds_lock_of": {"type": "array", "maxItems": 19, "items": _SECRET},
         "AssetAddress.name": _ASSET_NAME,
         "AssetAddress.uri": _ASSET_NAME,
         "limit": {"type": "integer", "minimum": 1, "maximum": _LARGEST},
