@@ -76,3 +76,12 @@ def changed_rows(database: Path | str, sql: str) -> int:
     with closing(WriteLock(database)) as lock, closing(open_connection(database)) as connection, lock.held():
         connection.execute(sql)
         return connection.changes()
+
+
+def first_row(database: Path | str, sql: str) -> tuple[Any, ...] | None:
+    """Return the first row that a query finds behind the server's back, or None."""
+    if not isinstance(database, Path):
+        with psycopg.connect(database) as connection:
+            return connection.execute(sql.encode()).fetchone()
+    with closing(open_connection(database)) as file:
+        return next(iter(file.execute(sql)), None)
