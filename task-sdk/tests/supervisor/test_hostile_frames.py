@@ -140,7 +140,11 @@ broken = st.builds(
 )
 streams = st.lists(good | odd | broken | lengths | st.binary(max_size=60), max_size=6).map(b"".join)
 
-shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+# Each example waits for several connections to end.
+shared = settings(
+    max_examples=settings.default.max_examples // 2 if settings.default else 50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @shared

@@ -60,7 +60,6 @@ _OTHERS = MappingProxyType(
     }
 )
 _NOT_ALLOWED = 405
-_UNSUPPORTED_MEDIA = 415
 
 
 class Application:
