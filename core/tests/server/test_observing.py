@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from statekeep_core.server.observing import Exchange, Observer, Observers, request_id_of, trace_id_of
+from statekeep_core.server.observing import (
+    Exchange,
+    Observer,
+    Observers,
+    is_sampled_elsewhere,
+    request_id_of,
+    trace_id_of,
+)
 
 
 def test_the_idempotency_key_is_the_request_id_before_any_other() -> None:
@@ -23,6 +30,13 @@ def test_an_id_that_no_line_should_hold_is_replaced_by_a_new_one(given: bytes) -
 @pytest.mark.parametrize("given", [b"", b"00-short-01", b"garbage"])
 def test_a_header_that_names_no_trace_names_none(given: bytes) -> None:
     assert trace_id_of({b"traceparent": given}) == ""
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("00", False), ("01", True), ("03", True), ("02", False)])
+def test_a_trace_says_whether_it_is_recorded(flags: str, expected: bool) -> None:
+    header = f"00-{'a' * 32}-{'b' * 16}-{flags}".encode()
+    assert is_sampled_elsewhere({b"traceparent": header}) is expected
+    assert is_sampled_elsewhere({b"traceparent": b"garbage"}) is None
 
 
 def test_the_last_that_began_is_the_first_to_end() -> None:

@@ -19,9 +19,10 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = f"00-{TRACE}-{PARENT}-01"
 
 
-def traced() -> tuple[Observation, InMemorySpanExporter]:
+def traced(share: str = "1.0") -> tuple[Observation, InMemorySpanExporter]:
     """Return what traces, and where its spans end up: nothing is sent."""
-    settings = sdk.load({"STATEKEEP_CONFIG": "", "STATEKEEP__TRACING__ENDPOINT": "http://c:1"})
+    options = {"STATEKEEP__TRACING__ENDPOINT": "http://c:1", "STATEKEEP__TRACING__SAMPLED_SHARE": share}
+    settings = sdk.load({"STATEKEEP_CONFIG": "", **options})
     tracing = Tracing(settings.tracing, {})
     exporter = InMemorySpanExporter()
     tracing._provider._active_span_processor._span_processors = ()
@@ -61,6 +62,17 @@ def test_what_is_not_sampled_elsewhere_is_not_recorded_here(tmp_path: Path) -> N
 
     run(tmp_path, scenario, observation=observation)
     assert exporter.get_finished_spans() == ()
+
+
+def test_the_share_is_of_the_traces_that_begin_here(tmp_path: Path) -> None:
+    observation, exporter = traced(share="0.0")
+
+    async def scenario(served: Served) -> None:
+        token = await served.started()
+        await served.ask("/execution/v1/set", {"key": "k", "value": 1}, token, traceparent=SAMPLED)
+
+    run(tmp_path, scenario, observation=observation)
+    assert {span.name for span in exporter.get_finished_spans()} == {"set", "store"}
 
 
 def test_a_refusal_is_told_by_its_code_and_only_a_fault_is_an_error(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # As long as the store takes them, and nothing that could break a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[!-~]{1,64}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+_SAMPLED = 1
 
 METRICS_PATH = "/metrics"
 # What is asked every few seconds, by whoever watches.
@@ -165,6 +166,12 @@ def trace_id_of(headers: Headers) -> str:
     """Return the id of the trace that a request says it belongs to; empty for none."""
     found = _TRACEPARENT.match(headers.get(b"traceparent", b""))
     return found[1].decode("ascii") if found else ""
+
+
+def is_sampled_elsewhere(headers: Headers) -> bool | None:
+    """Return whether the trace that a request says it belongs to is recorded; None when it names none."""
+    found = _TRACEPARENT.match(headers.get(b"traceparent", b""))
+    return None if found is None else bool(int(found[2], 16) & _SAMPLED)
 
 
 def request_id_of(headers: Headers) -> str:

@@ -103,16 +103,24 @@ class SpanSender(SpanProcessor):
 
 
 def provider_of(
-    options: Tracing, environ: Mapping[str, str], service: str, *, is_released: bool = True
+    options: Tracing,
+    environ: Mapping[str, str],
+    service: str,
+    *,
+    is_released: bool = True,
+    samples_all: bool = False,
 ) -> tuple[TracerProvider, SpanSender]:
-    """Return what records spans as the settings have it, and what sends them; ``service`` is their name."""
+    """Return what records spans as the settings have it, and what sends them; ``service`` is their name.
+
+    With ``samples_all`` the share that the settings name is the caller's to draw.
+    """
     # What the exporter says of a collector that is away is for whoever has set up a log, not for stderr.
     logging.getLogger("opentelemetry.exporter").addHandler(logging.NullHandler())
     own = {"service.name": environ.get("OTEL_SERVICE_NAME") or service}
     endpoint = f"{options.endpoint.rstrip('/')}/v1/traces" if options.endpoint else None
     sender = SpanSender(OTLPSpanExporter(endpoint, timeout=_EXPORT_SECONDS), is_released=is_released)
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(options.sampled_share)),
+        sampler=ParentBased(TraceIdRatioBased(1.0 if samples_all else options.sampled_share)),
         resource=Resource.create(own),
         shutdown_on_exit=False,
     )
