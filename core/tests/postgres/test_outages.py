@@ -76,15 +76,20 @@ def test_a_request_repeated_through_kills_takes_effect_once(own_cluster: Cluster
     assert [client.ask(who, m.Get("n")).value for who in claims] == [b"40"] * 4
 
 
+@pytest.mark.parametrize(
+    ("request_", "last"),
+    [(m.SetMax("n", b"1"), "COMMIT"), (m.Increment("n", b"1"), "INSERT INTO request_log")],
+    ids=["of a transaction", "of a statement that is its own"],
+)
 def test_a_commit_whose_answer_was_lost_is_answered_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch, request_: Any, last: str
 ) -> None:
     claims = client.start()
-    lost = _losing_the_answer_to("COMMIT", monkeypatch)
+    lost = _losing_the_answer_to(last, monkeypatch)
     with pytest.raises(errors.UnavailableError):
-        client.ask(claims, m.Increment("n", b"1"), "id")
-    assert lost == ["COMMIT"]
-    assert client.ask(claims, m.Increment("n", b"1"), "id").value == b"1"
+        client.ask(claims, request_, "id")
+    assert lost == [last]
+    assert client.ask(claims, request_, "id").value == b"1"
     assert client.ask(claims, m.Get("n")).value == b"1"
 
 
