@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from statekeep_core._shared.state import wire
-from statekeep_core._shared.state.errors import InternalFaultError, StatekeepError, UnavailableError
+from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
 from statekeep_core.execution_api import service
+from statekeep_core.faults import told_fault
 from statekeep_core.metastore import objects
 from statekeep_core.policy import Policy, Work
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
     from statekeep_core.metastore.clock import Clock
+    from statekeep_core.traffic import Traffic
 
     from .connection import BoundedConnection
     from .waves import Wave
@@ -109,6 +111,10 @@ class PostgresStore:
         """Close the connections. Closed twice is fine."""
         self._pool.close()
 
+    def traffic(self) -> Traffic:
+        """Return what went on between this process and the database so far."""
+        return self._pool.traffic()
+
     def _require_known(self, connection: BoundedConnection) -> None:
         # While the database was away, another release may have migrated it.
         require_usable_schema(schema_of(connection, self._known), self.place)
@@ -156,7 +162,7 @@ class PostgresStore:
             return _plain_refusal(error)
         # A fault in one request must not take its neighbours, or the server, along.
         except Exception as fault:
-            return _plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))
+            return _plain_refusal(told_fault(fault, call.request_id))
 
     def _transacted(self, operation: Callable[[Work], Any], *, reads_only: bool) -> Any:
         with self._pool.connection() as connection:
