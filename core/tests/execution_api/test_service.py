@@ -60,7 +60,7 @@ def test_a_refused_request_is_judged_anew(client: Client) -> None:
 
 
 def test_a_request_id_beyond_the_limit_is_refused(client: Client) -> None:
-    with pytest.raises(errors.InvalidRequestError, match="65 characters"):
+    with pytest.raises(errors.InvalidRequestError, match="over 64 characters"):
         client.ask(WORKER, m.Start(TASK), "i" * 65)
 
 
