@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("over_http"):
+    if config.getoption("over_http", default=False):
         for item in items:
             for mark in item.iter_markers("embedded_only"):
                 item.add_marker(pytest.mark.skip(reason=f"embedded only: {mark.args[0]}"))
@@ -34,7 +34,7 @@ def one_served_store(
 ) -> Iterator[ServedStore]:
     """The store behind a server that all tests share; see :func:`served_store`."""
     url = ""
-    if request.config.getoption("on_postgresql"):
+    if request.config.getoption("on_postgresql", default=False):
         cluster = request.getfixturevalue("postgres_cluster")
         url = cluster.url(cluster.make_database())
     served = ServedStore(tmp_path_factory.mktemp("server"), url)
@@ -55,7 +55,7 @@ def statekeep(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Statek
     # pytest's own folders are too deep for a socket's path.
     with tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp") as temporary:
         command = Statekeep(tmp_path, Path(temporary))
-        if request.config.getoption("over_http"):
+        if request.config.getoption("over_http", default=False):
             served: ServedStore = request.getfixturevalue("served_store")
             command.use_server(served.server)
             command.database = served.database

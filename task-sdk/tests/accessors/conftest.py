@@ -23,7 +23,7 @@ _SERVED_MODULES = ("test_task_state", "test_asset_state", "test_batch")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test on the stores that there are."""
     if "store" in metafunc.fixturenames:
-        is_all_served = metafunc.config.getoption("over_http")
+        is_all_served = metafunc.config.getoption("over_http", default=False)
         stores: list[Any] = [] if is_all_served else ["embedded"]
         if is_all_served or metafunc.module.__name__.endswith(_SERVED_MODULES):
             stores.append(pytest.param("served", marks=pytest.mark.slow))  # it starts a process
