@@ -10,7 +10,7 @@ from statekeep_shared.state import messages as m
 from statekeep_shared.state.errors import ConflictError, InvalidRequestError
 from statekeep_shared.state.json_form import JsonForm
 from statekeep_shared.state.message import Message
-from statekeep_shared.state.wire import from_plain, raise_if_refused, refusal_of, to_plain
+from statekeep_shared.state.wire import from_plain, raise_if_refused, refusal_of, to_plain, without_defaults
 
 VENDORED_WIRE: Any = import_module("statekeep._shared.state.wire")
 VENDORED_ERRORS: Any = import_module("statekeep._shared.state.errors")
@@ -153,6 +153,24 @@ def test_a_field_that_is_missing_takes_its_default_or_is_named(row: Any, field: 
     else:
         with pytest.raises(InvalidRequestError, match=f"{type(row).__name__} lacks the field '{field}'"):
             from_plain(plain)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_name)
+def test_what_says_nothing_but_defaults_can_be_left_out(row: Any) -> None:
+    assert from_plain(without_defaults(to_plain(row))) == row
+    bare = row._replace(**row._field_defaults)
+    assert without_defaults(to_plain(bare)).keys() - {"kind"} == set(row._fields) - set(row._field_defaults)
+    assert from_plain(without_defaults(to_plain(bare))) == bare
+
+
+def test_defaults_deep_inside_a_request_can_be_left_out_too() -> None:
+    batch = m.Batch((m.Set("k", b"1", if_absent=True), m.Get("k")))
+    plain = without_defaults(to_plain(batch))
+    assert [operation.keys() - {"kind"} for operation in plain["operations"]] == [
+        {"key", "value", "if_absent"},
+        {"key"},
+    ]
+    assert from_plain(plain) == batch
 
 
 @pytest.mark.parametrize(("row", "field"), FIELDS, ids=_name)

@@ -19,7 +19,7 @@ from .._shared.state.errors import (
 )
 from .._shared.state.json_form import JsonForm
 from .._shared.state.routes import EXECUTION, OPERATORS, REQUEST_ID_HEADER, SENDING_HEADER, operation_of
-from .._shared.state.wire import to_plain
+from .._shared.state.wire import to_plain, without_defaults
 from ..tracing.following import NO_TRACING
 from .answers import plain_refusal, reply_of, with_request_id
 from .outage import Outage
@@ -189,7 +189,7 @@ class _Asking:
             "Content-Type": "application/json",
             REQUEST_ID_HEADER: request_id,
         }
-        body = self._form.encode_checked(request)
+        body = self._form.encode_checked(without_defaults(request))
         patience = _Patience(
             min(_HEARTBEAT_PATIENCE_SECONDS, self._patience_seconds)
             if kind == _HEARTBEAT or (kind in _TIDYING and claims["kind"] == m.WorkerClaims.__name__)

@@ -41,6 +41,32 @@ def _plain_value(value: Any) -> Any:
     return value
 
 
+def without_defaults(plain: Plain) -> Plain:
+    """Return a request's plain form without the fields that say nothing but their default.
+
+    An older receiver, which refuses what it does not know, takes it as long as nothing new is asked for. So a
+    field's default is part of the protocol: it never changes.
+    """
+    cls = _MESSAGES.get(plain["kind"])
+    defaults = {} if cls is None else _plain_defaults(cls)  # type: ignore[arg-type]  # as in from_plain
+    return {
+        name: _without_defaults(value)
+        for name, value in plain.items()
+        if name not in defaults or value != defaults[name]
+    }
+
+
+def _without_defaults(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_defaults(item) for item in value]
+    return without_defaults(value) if isinstance(value, dict) and "kind" in value else value
+
+
+@cache
+def _plain_defaults(cls: type[Any]) -> MappingProxyType[str, Any]:
+    return MappingProxyType({name: _plain_value(value) for name, value in cls._field_defaults.items()})
+
+
 def from_plain(plain: Plain, *, ignore_unknown: bool = False) -> Any:
     """Return this copy's message for a plain form.
 
