@@ -30,9 +30,11 @@ class Scripted:
     def __init__(self, *answers: Any) -> None:
         self._answers = list(answers)
         self.sendings: list[Any] = []
+        self.bodies: list[Any] = []
 
     def exchange(self, path: str, headers: Any, body: bytes) -> Answer:
         self.sendings.append(headers.get("Statekeep-Sending"))
+        self.bodies.append(json.loads(body))
         answer = self._answers.pop(0)
         if answer is None:
             raise NoAnswerError("cut", may_have_arrived=True)
@@ -139,3 +141,13 @@ def test_only_what_a_try_changes_is_numbered() -> None:
     asking.ask(connection, operator, to_plain(m.Set("k", b"1", m.TaskAddress("d", "r", "t"))), "s")
     asking.ask(connection, TRY, to_plain(m.Finish(succeeded=True)), "t")
     assert connection.sendings == [None] * 4
+
+
+def test_what_is_at_its_default_is_not_sent() -> None:
+    """An older server refuses a field that it does not know, whatever stands there."""
+    asking = asking_with(STARTED)
+    connection = Scripted(WRITTEN, WRITTEN)
+    for request in (m.Set("k", b"1"), m.Set("k", b"1", if_absent=True)):
+        asking.ask(connection, TRY, to_plain(request), "r")
+    plain = {"kind": "Set", "key": "k", "value": 1}
+    assert connection.bodies == [plain, plain | {"if_absent": True}]
