@@ -78,3 +78,9 @@ def test_the_server_gives_it_to_everybody(tmp_path: Path) -> None:
         assert answered.document == json.loads(json.dumps(document()))
 
     run(tmp_path, scenario)
+
+
+def test_every_answer_of_an_endpoint_is_said_to_name_its_request() -> None:
+    for path in ENDPOINTS:
+        for status, answer in document()["paths"][path]["post"]["responses"].items():
+            assert answer["headers"]["X-Request-Id"]["required"], (path, status)

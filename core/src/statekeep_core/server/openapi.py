@@ -17,6 +17,16 @@ from .request_schemas import is_body_required, request_schema
 
 PATH = "/openapi.json"
 
+_EVERY_ANSWER: MappingProxyType[str, Schema] = MappingProxyType(
+    {
+        "X-Request-Id": {
+            "description": "what the server's log calls this request: its idempotency key, else its own "
+            "`X-Request-Id`, else one that was drawn",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^[!-~]{1,64}$"},
+        }
+    }
+)
 _HEADERS: MappingProxyType[int, Schema] = MappingProxyType(
     {
         401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
@@ -71,6 +81,7 @@ def _operation(endpoint: Endpoint) -> Schema:
         "responses": {
             "200": {
                 "description": " or ".join(each.__name__ for each in REPLIES[endpoint.request]),
+                "headers": dict(_EVERY_ANSWER),
                 "content": {
                     "application/json": {"schema": reply[0] if len(reply) == 1 else {"oneOf": reply}}
                 },
@@ -87,12 +98,11 @@ def _refused(status: int, codes: list[str]) -> Schema:
             {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
         ]
     }
-    refused: Schema = {
+    return {
         "description": " or ".join(f"`{code}`" for code in codes),
+        "headers": {**_EVERY_ANSWER, **_HEADERS.get(status, {})},
         "content": {"application/problem+json": {"schema": schema}},
     }
-    headers = _HEADERS.get(status)
-    return refused if headers is None else refused | {"headers": headers}
 
 
 def _health(what: str) -> Schema:
