@@ -182,8 +182,7 @@ class Pool:
         kept: BoundedConnection | None = None
         try:
             if connection is None or connection.closed:
-                connection = connect(self._url, SERVER_NAME)
-                self._look_at(connection)
+                connection = self._made()
             yield connection
             kept = self._usable(connection)
         except BaseException as error:
@@ -211,6 +210,16 @@ class Pool:
         """Return what went on so far, over the connections that were given back."""
         with self._counting:
             return Traffic(self._round_trips, dict(self._errors))
+
+    def _made(self) -> BoundedConnection:
+        """Return a new connection; one that is refused when it is looked at is not kept, or it would pass."""
+        connection = connect(self._url, SERVER_NAME)
+        try:
+            self._look_at(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _count(self, connection: BoundedConnection | None) -> None:
         if connection is not None:
