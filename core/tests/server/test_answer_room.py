@@ -62,8 +62,9 @@ def test_who_waits_for_too_long_is_told_so_and_leaves_its_turn_to_others() -> No
     async def scenario() -> None:
         room = AnswerRoom(total_bytes=10, patience_seconds=0.01)
         await room.take(6)
-        with pytest.raises(UnavailableError, match="no room for a large answer"):
+        with pytest.raises(UnavailableError, match="no room for a large answer") as refused:
             await room.take(8)
+        assert refused.value.facts["changed"] is False
         assert await room.take(4) == 4
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
@@ -83,6 +84,23 @@ def test_who_goes_away_gives_back_what_it_had_or_wanted(has_come: bool) -> None:
             await waiting
         if not has_come:
             room.give(10)
+        assert await room.take(10) == 10
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_who_goes_away_as_room_comes_leaves_it_to_the_next() -> None:
+    async def scenario() -> None:
+        room = AnswerRoom(total_bytes=10, patience_seconds=60)
+        await room.take(10)
+        leaving, next_one = (asyncio.ensure_future(room.take(10)) for _ in range(2))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        room.give(10)  # before it has got round to leaving
+        assert await next_one == 10
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        room.give(10)
         assert await room.take(10) == 10
 
     asyncio.run(asyncio.wait_for(scenario(), 60))

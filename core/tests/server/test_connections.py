@@ -154,6 +154,7 @@ def test_past_the_limit_a_connection_is_refused_and_those_that_are_there_go_on()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1" in answer
         assert b"it has 1 connections already" in answer
+        assert b'"changed": false' in answer
         other.close()
         writer.write(REQUEST)
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")

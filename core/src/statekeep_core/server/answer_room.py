@@ -70,7 +70,9 @@ class AnswerRoom:
             self._leave(size_bytes, turn)
             if isinstance(error, TimeoutError):
                 problem = f"there was no room for a large answer for {self._patience_seconds:g} s"
-                raise UnavailableError(what="the server", problem=f"{problem}; nothing was changed") from None
+                raise UnavailableError(
+                    what="the server", problem=f"{problem}; nothing was changed", changed=False
+                ) from None
             raise
         return size_bytes
 
@@ -83,11 +85,12 @@ class AnswerRoom:
         if turn.done() and not turn.cancelled():  # it came at the same moment
             self.give(size_bytes)
         else:
-            self._waiting.remove((size_bytes, turn))
+            turn.cancel()
             self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free_bytes:
+        while self._waiting and (self._waiting[0][1].cancelled() or self._waiting[0][0] <= self._free_bytes):
             size_bytes, turn = self._waiting.popleft()
-            self._free_bytes -= size_bytes
-            turn.set_result(None)
+            if not turn.cancelled():  # or somebody leaves, and has not got round to it yet
+                self._free_bytes -= size_bytes
+                turn.set_result(None)

@@ -148,7 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _too_many(connections: int) -> bytes:
     problem = f"it has {connections:,} connections already, which is the limit; nothing was changed"
-    response = responses.of_error(UnavailableError(what="the server", problem=problem))
+    response = responses.of_error(UnavailableError(what="the server", problem=problem, changed=False))
     headers = [
         (b"content-type", response.content_type),
         (b"content-length", b"%d" % len(response.body)),
