@@ -98,7 +98,7 @@ def _earlier_moves(
 
 
 def _given_up_at(deeds: Sequence[Deed]) -> dict[str, float]:
-    """Return when plain writes of unknown outcome can be done no more: their client has gone on without them.
+    """Return when changes of unknown outcome can be done no more: their client has gone on without them.
 
     The next change of the try that the process asked for later, and was told to be done, has given them up.
     """
@@ -109,7 +109,7 @@ def _given_up_at(deeds: Sequence[Deed]) -> dict[str, float]:
     ]
     given_up: dict[str, float] = {}
     for lost, process in changes:
-        if lost.is_blind and lost.outcome == UNKNOWN and lost.sent:
+        if lost.outcome == UNKNOWN and lost.sent:
             later = [
                 deed.completed_at
                 for deed, other in changes

@@ -1,4 +1,4 @@
-"""A plain write that its try has given up changes nothing, however late it comes; no other write is kept."""
+"""A change that its try has given up changes nothing, however late it comes; what was done is answered so."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.sendings import Sending
 
 from core.tests.conftest import TASK, Client
-from core.tests.execution_api.conftest import OPERATOR, LiveTry
+from core.tests.execution_api.conftest import FLIGHTS, OPERATOR, LiveTry
 
 BLIND = [m.Set("k", b"1"), m.Delete("k")]
 
@@ -71,6 +71,30 @@ def test_any_other_write_gives_up_what_was_before_it_also_when_it_was_answered_b
     with pytest.raises(errors.OvertakenError):
         client.send(claims, m.Set("late", b"1"), Sending(1))
     assert client.ask(claims, m.Get("late")) == m.Absent("late")
+
+
+@pytest.mark.parametrize("request_", RECORDED, ids=repr)
+def test_any_other_write_that_was_given_up_before_it_was_done_changes_nothing(
+    client: Client, request_: Any
+) -> None:
+    claims = client.start()
+    client.ask(claims, m.Set("n", b"-5"))
+    client.send(claims, m.Delete("k"), Sending(2, floor=2))
+    before = client.ask(claims, m.ListEntries())
+    with pytest.raises(errors.OvertakenError):
+        client.send(claims, request_, Sending(1), "r")
+    assert client.ask(claims, m.ListEntries()) == before
+    client.send(claims, request_, Sending(3), "r")  # which its client still wants
+    assert client.ask(claims, m.ListEntries()) != before
+
+
+@pytest.mark.parametrize("request_", [m.Set("k", b"1", 1), m.Increment("k", b"1", 1), m.Clear(1)], ids=repr)
+def test_what_was_given_up_is_not_staged(client: Client, request_: Any) -> None:
+    claims = client.start(outlets=(FLIGHTS,))
+    client.send(claims, m.Set("k", b"7", 1), Sending(2, floor=2), "kept")
+    with pytest.raises(errors.OvertakenError):
+        client.send(claims, request_, Sending(1), "r")
+    assert client.ask(claims, m.Get("k", 1)).value == b"7"
 
 
 @pytest.mark.parametrize("request_", RECORDED, ids=repr)

@@ -51,22 +51,36 @@ def test_a_write_that_waited_for_a_start_is_superseded(live: Client, stage: Stag
     assert live.ask(m.TryClaims(started.instance_id, started.try_number), m.Get("k")).value == b"1"
 
 
-@pytest.mark.parametrize("late", [m.Set("k", b"late"), m.Delete("k")])
+@pytest.mark.parametrize(
+    "late",
+    [
+        m.Set("k", b'"late"'),
+        m.Delete("k"),
+        m.Set("new", b'"late"', if_absent=True),
+        m.Set("n", b'"late"', if_version=1),
+        m.Increment("n", b"1"),
+        m.Set("k", b'"late"', 1),
+    ],
+    ids=repr,
+)
 def test_a_write_that_waited_while_its_try_gave_it_up_changes_nothing(
     live: Client, stage: Stage, late: Any
 ) -> None:
     """It began before the floor was raised and goes by the row that it has locked, not by the one it saw."""
-    claims = live.start()
+    claims = live.start(outlets=(FLIGHTS,))
+    assert live.ask(claims, m.Set("n", b"1")).version == 1
     live.ask(claims, m.Set("k", b"0"))
     with stage.holding("SELECT FROM tries FOR UPDATE"):
         repeating = stage.begin(live.send, claims, m.Set("k", b"1"), Sending(8, floor=8))
         stage.until_waiting(1)
-        overtaken = stage.begin(live.send, claims, late, Sending(7))
+        overtaken = stage.begin(live.send, claims, late, Sending(7), "late")
         stage.until_waiting(2)
     version = repeating.result().version
     with pytest.raises(errors.OvertakenError):
         overtaken.result()
-    assert (live.ask(claims, m.Get("k")).value, live.ask(claims, m.Get("k")).version) == (b"1", version)
+    found = live.ask(claims, m.ListEntries()).entries
+    assert [(entry.key, entry.version) for entry in found] == [("k", version), ("n", 1)]
+    assert live.ask(claims, m.Get("k", 1)) == m.Absent("k")
 
 
 def test_a_write_that_waited_for_the_end_of_its_try_is_refused(live: Client, stage: Stage) -> None:

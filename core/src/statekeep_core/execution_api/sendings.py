@@ -1,7 +1,8 @@
-"""What comes late changes nothing: a try's plain writes of its own state, of which no record is kept.
+"""What comes late changes nothing: what a try has asked for and given up since.
 
-A try numbers its sendings. Before it repeats one whose outcome it does not know, it raises its *floor* above
-that one's number, in the transaction of the repetition; from then on the earlier one is refused.
+A try numbers the sendings of its changes. With the next one after an outcome that it does not know, a
+repetition mostly, it raises its *floor* above the lost one's number, in the transaction of that change; from
+then on the lost one is refused, unless it is recorded that it was done.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _only_reads(request: Any) -> bool:
 def answer(work: Work, call: Call) -> Any:
     """Return the reply to a call. When it raises, the caller rolls back to before it.
 
-    A repeated request is answered as it was before the fence is asked: its try may have ended since.
+    A repeated request is answered as it was before the fence is asked: its try may have ended since, or have
+    given this sending up.
     """
     if not call.request_id or not _must_not_repeat(call.request):
         if type(call.request) in _STATE and not is_read(call):
@@ -116,9 +117,9 @@ def _reply(work: Work, call: Call) -> Any:
     if kind in _OF_A_SWEEPER and not isinstance(call.claims, m.TryClaims):
         return _OF_A_SWEEPER[kind](work, call.request)
     caller = current_caller(work.tx, call.claims)
-    if is_blind(call.request):
-        sendings.refuse_overtaken(caller, call.sending)
     if kind in _STATE:
+        if not is_read(call):
+            sendings.refuse_overtaken(caller, call.sending)
         return _STATE[kind](work, caller, call.request)
     if kind in _OF_A_TRY and isinstance(caller, TryCaller):
         return _OF_A_TRY[kind](work, caller, call.request)

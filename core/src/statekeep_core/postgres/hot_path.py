@@ -209,6 +209,7 @@ def _records(calls: list[Call]) -> tuple[list[Any], ...]:
         [principal_of(call.claims) for call in calls],
         [call.request_id for call in calls],
         [request_log.digest_of(call.plain_request) for call in calls],
+        _sendings(calls),
     )
 
 

@@ -17,8 +17,8 @@ LOCK = "FOR NO KEY UPDATE OF t"
 
 _NOW = "coalesce({}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _WHO = "instance_id bigint, try_number integer"
-# Who asks for what is recorded, under which id, and the digest of what was asked.
-_RECORD = "principal text, request_id text, digest bytea"
+# Who asks for what is recorded, under which id, the digest of what was asked, and the number of its sending.
+_RECORD = "principal text, request_id text, digest bytea, sending bigint"
 
 
 class HotStatement(NamedTuple):
@@ -54,10 +54,10 @@ _FENCED = f"""asked AS (ASKED), given AS (SELECT %s::bigint AS now_us), fence AS
     FROM (SELECT fence.*, {_NOW.format("given.now_us")} AS now_us FROM fence, given OFFSET 0) f
     JOIN asked q ON q.instance_id = f.instance_id AND q.try_number = f.try_number
 )"""
-# Not those that were answered before; of one that is answered at this moment, the record is in the way, and
-# the statement fails.
+# Not those that were given up, or answered before; of one that is answered at this moment, the record is in
+# the way, and the statement fails.
 _FRESH = """fresh AS (
-    SELECT * FROM fenced f WHERE NOT EXISTS (
+    SELECT * FROM fenced f WHERE f.sending >= f.sending_floor AND NOT EXISTS (
         SELECT FROM request_log r WHERE r.principal = f.principal AND r.request_id = f.request_id)
 )"""
 _RECORDED = """recorded AS (

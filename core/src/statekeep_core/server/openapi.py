@@ -138,8 +138,8 @@ def _sending() -> Schema:
         "required": False,
         "description": "The number of this sending, greater for each one of a try, repetitions included. "
         "`; floor=N` (up to the number) gives up all below N, as whoever repeats a request does with the one "
-        "before: a plain set or delete of task state that arrives under such a number is refused as "
-        "`overtaken`. Without the header it is done whenever it comes.",
+        "before: a change that arrives under such a number is refused as `overtaken`, or answered as it was "
+        "when it was done before. Without the header it is done whenever it comes.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,18}(; *floor=[0-9]{1,18})?$"},
     }
 
