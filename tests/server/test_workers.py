@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess, server_process
+from server_process import ServerProcess, free_port, server_process
 
 from tests.postgresql.cluster import Cluster
 from tests.server.asking import answered, until
@@ -185,3 +185,33 @@ def test_an_address_that_another_server_has_is_not_shared_with_it(shared: Server
     )
     assert refused.returncode == 78
     assert f"the address 127.0.0.1:{shared.port} cannot be used" in refused.stderr
+
+
+def test_while_the_database_is_away_an_address_has_one_server_too(tmp_path: Path) -> None:
+    """Else both would serve there later, each what its own database has."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("STATEKEEP")} | {
+        "STATEKEEP_CONFIG": "",
+        "STATEKEEP__DATABASE__URL": f"postgresql:///one?host={tmp_path}",
+        "STATEKEEP__SERVER__PORT": str(free_port()),
+        "STATEKEEP__SERVER__WORKERS": "2",
+    }
+    serve = [sys.executable, "-m", "statekeep", "server"]
+    with subprocess.Popen(serve, env=environ, stderr=subprocess.PIPE, text=True) as first:
+        try:
+            assert first.stderr is not None
+            while "waiting for the database" not in first.stderr.readline():
+                assert first.poll() is None
+            for workers in ("1", "2"):
+                second = subprocess.run(
+                    serve,
+                    env=environ | {"STATEKEEP__SERVER__WORKERS": workers},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=60,
+                )
+                assert (second.returncode, "Address already in use" in second.stderr) == (78, True)
+        finally:
+            first.terminate()
+            first.communicate()
+    assert first.returncode == 0

@@ -45,6 +45,34 @@ def test_an_address_has_one_server(
                 another(taken)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the second one is not even reserved")
+@pytest.mark.parametrize("had", [listening.bound, listening.reserved])
+def test_an_address_has_one_server_also_while_nobody_listens_there_yet(
+    had: Callable[[Server], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_LEAVING_SECONDS", 0.0)
+    with had(options()) as first, listening.mark_of(options(), first):
+        taken = options(port=str(port_of(first)))
+        for another in (listening.bound, listening.reserved):
+            with (
+                another(taken) as second,
+                pytest.raises(StoreUnusableError, match=f"127.0.0.1:{taken.port} cannot be used"),
+            ):
+                listening.mark_of(taken, second)
+    with had(taken) as next_one:
+        listening.mark_of(taken, next_one).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the second one is not even bound")
+def test_who_has_waited_for_an_address_does_not_get_it_when_the_other_listens_by_then() -> None:
+    with listening.bound(options()) as first:
+        taken = options(port=str(port_of(first)))
+        with listening.bound(taken) as second:
+            first.listen()
+            with pytest.raises(StoreUnusableError, match=f"127.0.0.1:{taken.port} cannot be used"):
+                listening.mark_of(taken, second)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the workers have one socket")
 def test_workers_have_sockets_of_their_own_at_one_address_and_one_that_is_closed_takes_nobody_along() -> None:
     with listening.reserved(options()) as address:

@@ -53,17 +53,45 @@ def reserved(options: Server) -> socket.socket:
     give_up_at = time.monotonic() + _LEAVING_SECONDS
     while True:
         try:
-            with _bound(options, options.port) as probe:
-                if not _SHARES_OUT:
-                    return probe.dup()
-                # A socket that shares its address would get in beside another server, unnoticed.
-                port = probe.getsockname()[1]
-            return _bound(options, port, is_shared=True)
+            return _reserved(options)
         except StoreUnusableError as error:
             is_taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
             if not is_taken or time.monotonic() > give_up_at:
                 raise
         time.sleep(_PAUSE_SECONDS)
+
+
+def mark_of(options: Server, had: socket.socket) -> socket.socket:
+    """Return what one server has of an address until it listens there, when it may close it.
+
+    Sockets that are only bound to one address do not keep each other out: of two servers that wait for their
+    databases, the workers would share it later, or one would fail. Raises :class:`StoreUnusableError` when
+    another server has it.
+    """
+    mark = socket.socket(socket.AF_UNIX)
+    if not _SHARES_OUT:
+        return mark
+    host, port = had.getsockname()[:2]
+    try:
+        try:
+            # No file: it goes with its last holder, as an address does.
+            mark.bind(f"\0statekeep server {host} {port}")
+        except OSError as error:
+            raise _not_to_be_had(host, port, error) from error
+        _bound(options, port).close()  # who has just closed the mark listens
+    except BaseException:
+        mark.close()
+        raise
+    return mark
+
+
+def _reserved(options: Server) -> socket.socket:
+    with _bound(options, options.port) as probe:
+        if not _SHARES_OUT:
+            return probe.dup()
+        # A socket that shares its address would get in beside another server, unnoticed.
+        port = probe.getsockname()[1]
+    return _bound(options, port, is_shared=True)
 
 
 def of_worker(options: Server, reserved: socket.socket) -> socket.socket:
@@ -99,9 +127,13 @@ def _bound(place: Place, port: int, *, is_shared: bool = False) -> socket.socket
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise StoreUnusableError(
-            what=f"the address {place.host}:{port}",
-            problem=str(error.strerror or error),
-            remedy="set [server] host and port, or metrics_address, to one that is free here",
-        ) from error
+        raise _not_to_be_had(place.host, port, error) from error
     return listener
+
+
+def _not_to_be_had(host: str, port: int, error: OSError) -> StoreUnusableError:
+    return StoreUnusableError(
+        what=f"the address {host}:{port}",
+        problem=str(error.strerror or error),
+        remedy="set [server] host and port, or metrics_address, to one that is free here",
+    )

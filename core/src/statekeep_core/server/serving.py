@@ -67,9 +67,14 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
     opened, or the address from being listened on.
     """
     allow_descriptors()
-    with listening.bound(options) as listener:
+    with listening.bound(options) as listener, listening.mark_of(options, listener) as mark:
         url = listening.url_of(options, listener)
-        serve_at(Post(listener, lambda: _log_ready(url, 1)), options, environ, say)
+
+        def is_ready() -> None:
+            mark.close()
+            _log_ready(url, 1)
+
+        serve_at(Post(listener, is_ready), options, environ, say)
         _log.info("the server has ended", extra=event("stopped"))
 
 
@@ -86,24 +91,30 @@ def serve_with_workers(
     """
     prepare_workers(environ, options.workers)
     allow_descriptors()
-    with listening.reserved(options) as address, _counting_together(options, environ):
+    with (
+        listening.reserved(options) as address,
+        listening.mark_of(options, address) as mark,
+        _counting_together(options, environ),
+    ):
         url = listening.url_of(options, address)
 
         def work(lifeline: int, is_ready: Callable[[], None]) -> int:
             def served() -> None:
                 with listening.of_worker(options, address) as listener:
                     if listener is not address:
-                        address.close()  # else it would be had for as long as an orphan finishes what it has
+                        # Else they would be had for as long as an orphan finishes what it has.
+                        address.close()
+                        mark.close()
                     serve_at(Post(listener, is_ready, lifeline), options, environ, say)
 
             return status_of(served)
 
-        status = Workers(
-            options.workers,
-            work,
-            grace_seconds=options.stop_grace_seconds,
-            are_ready=lambda: _log_ready(url, options.workers),
-        ).run()
+        def are_ready() -> None:
+            mark.close()
+            _log_ready(url, options.workers)
+
+        grace_seconds = options.stop_grace_seconds
+        status = Workers(options.workers, work, grace_seconds=grace_seconds, are_ready=are_ready).run()
         _log.info("the server has ended", extra=event("stopped", status=status))
         return status
 
