@@ -1,5 +1,6 @@
 """A database that goes away makes the store unavailable, never wrong, and never hanging."""
 
+import select
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core.metastore import tries
+from statekeep_core.policy import Work
 from statekeep_core.postgres import connection as connection_module
 from statekeep_core.postgres.store import open_store
 
@@ -100,6 +103,23 @@ def test_a_start_whose_answer_was_lost_is_one_start(client: Client, monkeypatch:
     assert client.ask(WORKER, m.Start(TASK), "id").try_number == 1
     with pytest.raises(errors.TryRunningError):
         client.ask(WORKER, m.Start(TASK), "another")
+
+
+def test_a_transaction_that_the_database_ended_because_it_was_idle_can_be_asked_again(client: Client) -> None:
+    """As happens when a server's process, or its machine, is stopped in the middle of one for long."""
+    one = LiveTry(client)
+
+    def idle(work: Work) -> None:
+        tries.renew_lease(work.tx, one.claims.instance_id, one.claims.try_number, 1)
+        work.tx.run("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+        cut_off = select.poll()
+        cut_off.register(work.tx._connection, 0)  # type: ignore[attr-defined]  # PostgreSQL's has one
+        assert cut_off.poll(60_000)
+        work.tx.run("SELECT 1")
+
+    with pytest.raises(errors.UnavailableError, match="idle-in-transaction timeout"):
+        client.store.transact(idle)
+    client.ask(one.claims, m.Set("k", b"1"))
 
 
 def _losing_the_answer_to(word: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -57,6 +57,10 @@ def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
             return StoreUnusableError(
                 what=what, problem=problem, remedy="check [database] url and its rights"
             )
+        # It has ended the connection: this process, or its machine, stood still in a transaction for long,
+        # or an administrator's limit is shorter than ours.
+        case _ if error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
+            return UnavailableError(what=what, problem=problem)
         case psycopg.DataError():
             return InvalidRequestError(
                 what="request", problem="has a text or a number that no column holds", remedy="change it"
