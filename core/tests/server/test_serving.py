@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+from statekeep_core import config
+from statekeep_core._shared.state.errors import InvalidRequestError, ValueTooLargeError
+from statekeep_core.server.serving import bodies_of
 
 _LIMITED = """
 import resource
@@ -22,3 +29,17 @@ def test_a_server_may_have_as_many_connections_as_its_user_allows() -> None:
         [sys.executable, "-c", _LIMITED], check=True, capture_output=True, text=True, timeout=60
     )
     assert ran.stdout == "True\n"
+
+
+def test_a_body_has_the_time_and_the_room_of_the_settings() -> None:
+    messages = iter([{"type": "http.request", "body": b"a" * 2_000, "more_body": True}] * 3)
+
+    async def receive() -> Any:
+        return next(messages, None) or await asyncio.Event().wait()
+
+    given = {"server.body_seconds": "0.05", "server.max_body_bytes": "1024"}
+    options = config.load({}, given).server
+    with pytest.raises(InvalidRequestError, match=r"within 0\.05 s"):
+        asyncio.run(bodies_of(options, max_value_bytes=10_000).read(receive, None))
+    with pytest.raises(ValueTooLargeError, match=f"{1_000_000 + 65_536:,}"):
+        asyncio.run(bodies_of(options, max_value_bytes=1_000_000).read(receive, 2_000_000))

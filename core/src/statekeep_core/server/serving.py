@@ -154,7 +154,7 @@ async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: C
         return
     try:
         access = Access(engine, token_seconds=options.token_seconds)
-        bodies = Bodies(body_bytes=_body_bytes(options, engine), total_bytes=options.max_held_bytes)
+        bodies = bodies_of(options, engine.policy.max_value_bytes)
         room = AnswerRoom(total_bytes=options.max_held_bytes, max_value_bytes=engine.policy.max_value_bytes)
         application = Application(engine, access, bodies, observation, room)
         server = _Server(_loaded(_configuration(application, options), options))
@@ -286,6 +286,10 @@ def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
     return configuration
 
 
-def _body_bytes(options: Server, engine: Engine) -> int:
-    """Return the limit of a body: at least the largest value that the store takes, and what is around it."""
-    return max(options.max_body_bytes, engine.policy.max_value_bytes + _AROUND_A_VALUE_BYTES)
+def bodies_of(options: Server, max_value_bytes: int) -> Bodies:
+    """Return what reads bodies within the limits; the largest value that the store takes has room in one."""
+    return Bodies(
+        body_bytes=max(options.max_body_bytes, max_value_bytes + _AROUND_A_VALUE_BYTES),
+        total_bytes=options.max_held_bytes,
+        seconds=options.body_seconds,
+    )
