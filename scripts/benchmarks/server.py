@@ -17,7 +17,7 @@ from benchmarks.airflow_server import served_airflow
 from benchmarks.durable_postgresql import SETTINGS, postmaster
 from benchmarks.measurement import Measurement
 from benchmarks.statekeep_server import served_statekeep
-from benchmarks.wrk_load import load
+from benchmarks.wrk_load import ask_each_once, load
 from tests.postgresql.cluster import running_cluster
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ def _loaded(pairs: Sequence[_Pair], rounds: int) -> _Figures:
         for connections in _CONNECTIONS
         if served is not None
     ]
-    # Sets first: what is read must be there.
+    for pair in pairs:
+        for served in (pair.ours, pair.airflow):
+            if served is not None:
+                ask_each_once(served.port, served.asked["set"])
     for _, served, operation, _ in cells:
         load(served.port, served.asked[operation], 16, _WARM_UP_SECONDS)
     for _ in range(rounds):

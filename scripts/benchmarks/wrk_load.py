@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import subprocess
@@ -52,6 +53,20 @@ def load(port: int, asked: Iterable[Asked], connections: int, seconds: int) -> L
         ran = subprocess.run(command, check=True, capture_output=True, text=True)
     [line] = [line for line in ran.stdout.splitlines() if line.startswith(_MARK)]
     return Load(**json.loads(line.removeprefix(_MARK)))
+
+
+def ask_each_once(port: int, asked: Iterable[Asked]) -> None:
+    """Send each of the requests once, until it is answered as asked, so that what is read later is there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for method, path, token, body in asked:
+        status = 0
+        while not 200 <= status < 300:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            status = response.status
+            response.read()
+    connection.close()
 
 
 def _command(port: int, requests: str, connections: int, seconds: int) -> list[str]:
