@@ -154,8 +154,9 @@ def test_a_row_that_is_held_for_long_makes_a_write_unavailable(client: Client) -
     claims = client.start()
     with psycopg.connect(client.store._pool._url) as holder:
         holder.execute("SELECT FROM tries FOR UPDATE")
-        with pytest.raises(errors.UnavailableError, match="did not answer in time"):
+        with pytest.raises(errors.UnavailableError, match="did not answer in time") as refusal:
             client.ask(claims, m.Increment("n", b"1"))
+        assert refusal.value.facts["changed"] is False
         holder.rollback()
     assert client.ask(claims, m.Increment("n", b"1")).value == b"1"
 

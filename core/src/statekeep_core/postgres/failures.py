@@ -50,7 +50,9 @@ def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
         case _ if isinstance(error, AGAIN):
             return UnavailableError(what=what, problem="other requests came in between again and again")
         case pg.QueryCanceled() | pg.LockNotAvailable():
-            return UnavailableError(what=what, problem="it did not answer in time; nothing was changed")
+            return UnavailableError(
+                what=what, problem="it did not answer in time; nothing was changed", changed=False
+            )
         case pg.ReadOnlySqlTransaction():
             return UnavailableError(what=what, problem="it is a standby, which takes no writes")
         case _ if isinstance(error, _CANNOT_BE_USED):
