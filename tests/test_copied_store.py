@@ -27,6 +27,7 @@ class Copy(Place):
     """The copy of a place's store: its own file and clock, the same folder of objects."""
 
     def __init__(self, path: Path, original: Place) -> None:
+        assert isinstance(original.database, Path)
         with opened_to_read(original.database) as store:
             back_up(store, path / "backup.db")
         with opened_to_read(path / "backup.db") as backup:

@@ -50,7 +50,7 @@ class Statekeep:
         self.environ |= {
             **server.settings(server.operator),
             "XDG_DATA_HOME": str(self.folder / "data"),
-            "STATEKEEP__API__PATIENCE_SECONDS": "5",
+            "STATEKEEP__API__PATIENCE_SECONDS": "60",
         }
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:

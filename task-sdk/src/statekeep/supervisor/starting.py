@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE_SECONDS = 0.2
 
-# What servers of an earlier release do not know, and refuse even when it says nothing.
-_NEW_FIELDS = ("holder", "holds_lock_of")
-
 
 def lock_path(lock_directory: Path, task: m.TaskAddress) -> Path:
     """Return where the lock of a task instance is."""
@@ -190,14 +187,10 @@ class Starter:
         return started
 
     def _ask_once(self, request: m.Start) -> m.Started:
-        plain = to_plain(request)
-        for name in _NEW_FIELDS:
-            if not plain[name]:
-                del plain[name]
         claims = to_plain(m.WorkerClaims(os.uname().nodename))
         try:
             with self._interruptible():
-                reply = self.client.ask(claims, plain, draw_request_id())
+                reply = self.client.ask(claims, to_plain(request), draw_request_id())
         except StoppedError:
             stopped = UnavailableError(what="the server", problem="this was stopped before it answered")
             stopped.is_first_answer = False
