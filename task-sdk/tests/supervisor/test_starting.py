@@ -29,13 +29,14 @@ Server = Callable[[wire.Plain], m.Started]
 
 
 class Client:
-    """A store client whose server is a function of the plain request."""
+    """A store client whose server is a function of the plain request, as it goes out over HTTP."""
 
     def __init__(self, server: Server) -> None:
         self.asked: list[wire.Plain] = []
         self._server = server
 
     def ask(self, _claims: wire.Plain, request: wire.Plain, _request_id: str) -> wire.Plain:
+        request = wire.without_defaults(request)
         self.asked.append(request)
         try:
             return wire.to_plain(self._server(request))
