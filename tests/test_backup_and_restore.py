@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 from server_process import server_process
 
@@ -66,6 +68,11 @@ def test_a_database_is_dumped_beside_its_server_and_restored_as_the_guide_says(
 ) -> None:
     copied, restored, printed, checked = snippets(GUIDE, ON_POSTGRESQL)
     name = postgres_cluster.make_database()
+    with (
+        psycopg.connect(postgres_cluster.conninfo(), autocommit=True) as server_role,
+        contextlib.suppress(psycopg.errors.DuplicateObject),
+    ):
+        server_role.execute("CREATE ROLE statekeep LOGIN")
     reader = reader_with_objects(tmp_path, PGHOST=str(postgres_cluster.folder), PGUSER="postgres")
     reader.environ["PATH"] = f"{bundled()}{os.pathsep}{reader.environ['PATH']}"
 
@@ -79,6 +86,9 @@ def test_a_database_is_dumped_beside_its_server_and_restored_as_the_guide_says(
             reader.follows(of_the_test(copied))
             running.communicate("\n")
     assert without_own(reader.follows(of_the_test(restored))) == without_own(printed.text)
+    with psycopg.connect(postgres_cluster.conninfo(f"{name}_restored")) as connection:
+        owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+        assert owners.fetchall() == [("statekeep",)]
     assert "first\tworker" in reader.follows(of_the_test(checked))
     server.environ["STATEKEEP__DATABASE__URL"] = postgres_cluster.url(f"{name}_restored")
     with server_process(tmp_path / "again", beside=server) as again:

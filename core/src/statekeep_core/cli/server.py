@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SUMMARY = "serve the store to many workers"
 
 _A_DAY_SECONDS = 86_400.0
+_LONGEST_DAYS = 36_500
 
 
 def run(parser: ArgumentParser, given: Sequence[str]) -> int:
@@ -47,7 +49,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     added = credentials.add_parser("add", help="make one and print it, this once")
     added.add_argument("name", help="whose it is; stands in the records of what is written under it")
     added.add_argument("--operator", action="store_true", help="may read and write all state, as people do")
-    added.add_argument("--days", type=float, metavar="N", help="good for so long (default: until revoked)")
+    added.add_argument("--days", type=_days, metavar="N", help="good for so long (default: until revoked)")
     added.set_defaults(act=_add_credential)
     credentials.add_parser("list", help="show all, without their secrets").set_defaults(act=_list_credentials)
     revoked = credentials.add_parser("revoke", help="let one open nothing any more, within seconds")
@@ -104,6 +106,18 @@ def _add_credential(arguments: Namespace) -> int:
     text = _transact(lambda work: add_credential(work, arguments.name, role, lifetime_seconds))
     sys.stdout.write(f"{text}\n")
     return 0
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= _LONGEST_DAYS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r:.40} is no number of days above 0 and up to {_LONGEST_DAYS:,}"
+        )
+    return days
 
 
 def _list_credentials(_: Namespace) -> int:

@@ -109,10 +109,7 @@ class Access:
             known = await self._fresh(_LOOK_AGAIN_SECONDS, wait=True)
             caller = self._find(known, text.strip())
         if caller is None:
-            raise UnauthenticatedError(
-                problem="the credential is unknown, revoked or expired",
-                remedy="set [api] credential to one that `statekeep server credentials list` shows",
-            )
+            raise _unknown(text.strip())
         return caller
 
     def check_token_age(self, token: TaskToken) -> None:
@@ -172,6 +169,18 @@ class Access:
         tokens = before.tokens if before is not None and before.keys == keys else Tokens(keys)
         self._known = _Known({record.digest: record for record in records}, tokens, keys, read_at)
         return self._known
+
+
+def _unknown(text: str) -> UnauthenticatedError:
+    if text.startswith(_PREFIX):
+        return UnauthenticatedError(
+            problem="the credential is unknown, revoked or expired",
+            remedy="set [api] credential to one that `statekeep server credentials list` shows",
+        )
+    return UnauthenticatedError(
+        problem="what was shown is no credential, and no try's token that a key of this server has signed",
+        remedy="start the task again if its signing key was removed; else give [api] credential in full",
+    )
 
 
 def _take_note(reading: asyncio.Task[_Known]) -> None:

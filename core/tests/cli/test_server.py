@@ -1,0 +1,21 @@
+"""`statekeep server credentials`, as it is typed."""
+
+from pathlib import Path
+
+import pytest
+from statekeep.cli.main import run_command
+
+USAGE = 64
+
+
+@pytest.mark.parametrize("days", ["0", "-3", "nan", "inf", "1e9", "soon"])
+def test_a_credential_that_would_be_good_for_no_time_is_refused_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], days: str
+) -> None:
+    monkeypatch.setenv("STATEKEEP_CONFIG", "")
+    monkeypatch.setenv("STATEKEEP__DATABASE__URL", str(tmp_path / "state.db"))
+    status = run_command(["server", "credentials", "add", "w", f"--days={days}"])
+    said = capsys.readouterr()
+    assert (status, said.out) == (USAGE, "")
+    assert "is no number of days above 0" in said.err
+    assert not (tmp_path / "state.db").exists()
