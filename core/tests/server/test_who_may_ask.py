@@ -186,10 +186,10 @@ def test_every_operation_is_for_those_that_it_is_for(house: House, who: str) -> 
     assert not wrong
 
 
-def test_who_is_nobody_is_not_told_why(house: House) -> None:
+def test_whose_credential_is_no_good_is_not_told_why(house: House) -> None:
     told = {
         house.ask("/execution/v1/get", {"key": "k"}, house.proof(who))[1]["detail"]
-        for who in ("made up", "revoked", "expired credential", "of another store")
+        for who in ("made up", "revoked", "expired credential")
     }
     assert len(told) == 1
 
