@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 # Prometheus's client has no other way to be told, and reads it when it is imported.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
+# By the names that the client gives to a process's files: more than all operations and codes take.
+_ROOM_BYTES = {
+    "counter": 131_072,
+    "histogram": 262_144,
+    "gauge_livesum": 16_384,
+    "gauge_mostrecent": 16_384,
+}
+
 
 @contextlib.contextmanager
 def shared_by_workers(environ: MutableMapping[str, str]) -> Iterator[None]:
@@ -36,6 +44,25 @@ def shared_by_workers(environ: MutableMapping[str, str]) -> Iterator[None]:
 def folder_of_workers(environ: Mapping[str, str]) -> str:
     """Return the folder in which this process counts; empty when it counts alone."""
     return environ.get(VARIABLE, "")
+
+
+def set_aside(folder: Path) -> None:
+    """Take the room on the disk for what this process counts, before Prometheus's client is imported.
+
+    That client maps sparse files into its memory: on a disk that is full by then, the first count in a new
+    page would end the process with SIGBUS. Raises :class:`OSError` when there is no room.
+    """
+    for kind, size_bytes in _ROOM_BYTES.items():
+        path = folder / f"{kind}_{os.getpid()}.db"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size_bytes)
+        except OSError:
+            path.unlink()
+            raise
+        finally:
+            os.close(descriptor)
 
 
 def forget_dead(folder: Path) -> None:

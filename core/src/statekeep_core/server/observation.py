@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+from collections.abc import MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statekeep.config import load_section
@@ -13,7 +16,8 @@ from statekeep.tracing_options import Tracing as TracingOptions
 from statekeep_core._shared.state.errors import UnsupportedError
 
 from .access_log import AccessLog
-from .metrics_files import folder_of_workers
+from .logs import event
+from .metrics_files import VARIABLE, folder_of_workers, set_aside
 from .observing import NOBODY, Observer, Observers
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .metrics import Metrics
     from .metrics_page import MetricsPage
+
+_log = logging.getLogger(__name__)
 
 
 class Observation:
@@ -80,6 +86,20 @@ def _tracing(environ: Mapping[str, str]) -> list[Observer]:
 
 
 def _metrics(environ: Mapping[str, str]) -> Metrics:
+    folder = folder_of_workers(environ)
+    try:
+        if folder:
+            set_aside(Path(folder))
+    except OSError as error:
+        _log.warning(
+            "this worker counts for itself alone: %s: %s",
+            folder,
+            error.strerror,
+            extra=event("metrics_apart"),
+        )
+        folder = ""
+        if isinstance(environ, MutableMapping):
+            environ.pop(VARIABLE, None)
     try:
         from .metrics import Metrics
     except ModuleNotFoundError as error:
@@ -88,4 +108,4 @@ def _metrics(environ: Mapping[str, str]) -> Metrics:
         raise UnsupportedError(
             what="[server] metrics", problem="it is not installed; pip install 'statekeep-core[metrics]'"
         ) from None
-    return Metrics(folder_of_workers(environ))
+    return Metrics(folder)
