@@ -148,15 +148,14 @@ def _own_retention(errand: _Errand, expires_at: int, instance_id: int, key: str)
 
 def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Leg:
     """Go through the instances, into those whose time is over."""
-    tx, policy = errand.work
+    tx = errand.work.tx
     found = leftovers.holders(tx, instance_id, errand.room)
     looked_at = removed = 0
     for holder in found:
         if looked_at == errand.room:
             return _Leg(looked_at, removed, (holder.instance.instance_id, ""))
-        tenure = _tenure_while(policy, holder.instance, is_running=holder.is_running)
-        begins_after = after_key if tenure.instance_id == instance_id else ""
-        leg = _instance(errand._replace(room=errand.room - looked_at), tenure, begins_after)
+        begins_after = after_key if holder.instance.instance_id == instance_id else ""
+        leg = _instance(errand._replace(room=errand.room - looked_at), holder, begins_after)
         looked_at, removed = looked_at + leg.looked_at, removed + leg.removed
         if leg.go_on_at is not None:
             return _Leg(looked_at, removed, leg.go_on_at)
@@ -165,19 +164,29 @@ def _default_retention(errand: _Errand, instance_id: int, after_key: str) -> _Le
     return _Leg(looked_at, removed, (found[-1].instance.instance_id + 1, ""))
 
 
-def _instance(errand: _Errand, tenure: Tenure, after_key: str) -> _Leg:
+def _instance(errand: _Errand, holder: leftovers.Holder, after_key: str) -> _Leg:
     """Go through the entries of one instance, if its time is over."""
-    tx = errand.work.tx
-    gone_until = tenure.gone_until(tx.now.wall_us)
+    tx, instance_id = errand.work.tx, holder.instance.instance_id
     # Somebody starts a try of it, or ends one, so that it is in use: the next sweep looks at it again.
-    if gone_until < 0 or not tx.locks.seize_instance(tenure.instance_id):
+    if _gone_until(errand.work, holder) < 0 or not tx.locks.seize_instance(instance_id):
         return _Leg(1, 0, None)
-    rows = leftovers.entries_by_default(tx, tenure.instance_id, gone_until, after_key, errand.room)
+    # Until it was seized, a try may have begun.
+    [holder, *_] = leftovers.holders(tx, instance_id, 1) or [holder]
+    gone_until = _gone_until(errand.work, holder)
+    if gone_until < 0 or holder.instance.instance_id != instance_id:
+        return _Leg(1, 0, None)
+    rows = leftovers.entries_by_default(tx, instance_id, gone_until, after_key, errand.room)
     gone = [key for key, is_gone in rows if is_gone]
     if gone and not errand.dry_run:
-        leftovers.drop_task_entries(tx, tenure.instance_id, gone)
-    go_on_at = (tenure.instance_id, rows[-1][0]) if len(rows) == errand.room else None
+        leftovers.drop_task_entries(tx, instance_id, gone)
+    go_on_at = (instance_id, rows[-1][0]) if len(rows) == errand.room else None
     return _Leg(len(rows) or 1, len(gone), go_on_at)
+
+
+def _gone_until(work: Work, holder: leftovers.Holder) -> int:
+    """Return until when what was written by default is gone by now; below 0 when the time is not over."""
+    tenure = _tenure_while(work.policy, holder.instance, is_running=holder.is_running)
+    return tenure.gone_until(work.tx.now.wall_us)
 
 
 def _asset_retention(errand: _Errand, expires_at: int, asset_id: int, key: str) -> _Leg:

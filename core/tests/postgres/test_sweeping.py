@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from statekeep_core import retention
 from statekeep_core._shared.state import messages as m
 from statekeep_core.policy import Policy
+from statekeep_core.postgres.row_locks import RowLocks
 from statekeep_core.postgres.store import PostgresStore
 
 from core.tests.conftest import TASK, Client
@@ -54,6 +56,24 @@ def test_what_is_kept_by_default_goes_unless_somebody_starts_a_try(
     with stage.holding("SELECT FROM task_instances FOR UPDATE"):
         assert sweep(Client(impatient)).task_entries == 0
     assert sweep(Client(impatient)).task_entries == 1
+    impatient.close()
+
+
+def test_what_a_rerun_keeps_stays_when_it_starts_as_the_sweep_comes_to_it(
+    postgres_store_url: str, live: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = live.start()
+    live.ask(claims, m.Set("k", b"1"))
+    live.ask(claims, m.Finish(succeeded=True))
+    seize = RowLocks.seize_instance
+
+    def after_a_rerun(locks: RowLocks, instance_id: int) -> bool:
+        live.start(rerun=True)
+        return seize(locks, instance_id)
+
+    monkeypatch.setattr(RowLocks, "seize_instance", after_a_rerun)
+    impatient = PostgresStore(postgres_store_url, Policy(default_retention_us=1), None, connections=1)
+    assert sweep(Client(impatient)).task_entries == 0
     impatient.close()
 
 
