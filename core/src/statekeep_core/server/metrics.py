@@ -12,6 +12,7 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
     generate_latest,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -108,11 +109,16 @@ def figures(registry: CollectorRegistry) -> Figures:
 class Metrics(Observer):
     """Counts. One per process; with several workers, each page tells of all of them."""
 
-    def __init__(self, folder: str = "") -> None:
-        """``folder``: where the workers count together, which the process's environment names, too."""
+    def __init__(self, folder: str = "", place: int = 0) -> None:
+        """``folder``: where the workers count together, which the process's environment names, too.
+
+        ``place``: this process's there, whose counts it goes on with.
+        """
         self._folder = folder
         if self._folder:
             forget_dead(Path(self._folder))
+            # Prometheus's own choice is the process id: each that dies would leave its files for good.
+            values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]  # it has no annotations
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self._registry = CollectorRegistry()
         self._figures = figures(self._registry)

@@ -86,10 +86,10 @@ def _tracing(environ: Mapping[str, str]) -> list[Observer]:
 
 
 def _metrics(environ: Mapping[str, str]) -> Metrics:
-    folder = folder_of_workers(environ)
+    folder, place = folder_of_workers(environ), 0
     try:
         if folder:
-            set_aside(Path(folder))
+            place = set_aside(Path(folder))
     except OSError as error:
         _log.warning(
             "this worker counts for itself alone: %s: %s",
@@ -108,4 +108,4 @@ def _metrics(environ: Mapping[str, str]) -> Metrics:
         raise UnsupportedError(
             what="[server] metrics", problem="it is not installed; pip install 'statekeep-core[metrics]'"
         ) from None
-    return Metrics(folder)
+    return Metrics(folder, place)
