@@ -133,8 +133,10 @@ class TryLock:
             return
         os.utime(self.descriptor)
         with contextlib.suppress(OSError):  # the next guardian does it
-            for other in self.path.parent.glob("*.lock"):
-                _remove_if_outdated(other)
+            # A guardian may be the copy of a process with threads: nothing here may need another's lock.
+            for other in self.path.parent.iterdir():
+                if other.suffix == ".lock":
+                    _remove_if_outdated(other)
 
     def release(self) -> None:
         """Let go, for every process that shares the lock, and remove the file, unless it is needed yet."""
