@@ -81,6 +81,8 @@ def shown(found: Document) -> str:
 
 
 def _of_older_schema(version: int, when: str) -> Document:
+    if version == 0:
+        return {"faults": ["there is no store yet; `statekeep db migrate` makes it, or the first server"]}
     # What must hold between the rows is written down for this release's schema alone.
     return {"faults": [f"the schema is version {version}; run `statekeep db migrate`{when}"]}
 
