@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from statekeep_core import config
-from statekeep_core._shared.state.errors import InvalidRequestError, ValueTooLargeError
-from statekeep_core.server.serving import bodies_of
+from statekeep_core._shared.state.errors import InvalidRequestError, StoreUnusableError, ValueTooLargeError
+from statekeep_core.server import listening
+from statekeep_core.server.serving import Post, bodies_of, serve_at
 
 _LIMITED = """
 import resource
@@ -43,3 +45,18 @@ def test_a_body_has_the_time_and_the_room_of_the_settings() -> None:
         asyncio.run(bodies_of(options, max_value_bytes=10_000).read(receive, None))
     with pytest.raises(ValueTooLargeError, match=f"{1_000_000 + 65_536:,}"):
         asyncio.run(bodies_of(options, max_value_bytes=1_000_000).read(receive, 2_000_000))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two sockets cannot be bound to one address")
+def test_an_address_that_another_program_took_meanwhile_is_refused_as_at_the_start(tmp_path: Path) -> None:
+    environ = {"STATEKEEP_CONFIG": "", "STATEKEEP__DATABASE__URL": str(tmp_path / "state.db")}
+    ready: list[bool] = []
+    with listening.bound(config.load(environ, {"server.port": "0"}).server) as first:
+        port = first.getsockname()[1]
+        options = config.load(environ, {"server.port": str(port)}).server
+        with listening.bound(options) as ours:
+            first.listen()
+            post = Post(ours, lambda: ready.append(True))
+            with pytest.raises(StoreUnusableError, match=f"127.0.0.1:{port} cannot be used"):
+                serve_at(post, options, environ, lambda line: None)
+    assert ready == []

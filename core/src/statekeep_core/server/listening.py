@@ -106,6 +106,15 @@ def of_worker(options: Server, reserved: socket.socket) -> socket.socket:
     return _bound(options, reserved.getsockname()[1], is_shared=True)
 
 
+def listen(listener: socket.socket, backlog: int) -> None:
+    """Take connections from now on. Raises :class:`StoreUnusableError` when another program does already."""
+    try:
+        listener.listen(backlog)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise _not_to_be_had(host, port, error) from error
+
+
 def url_of(options: Server, listener: socket.socket) -> str:
     """Return where clients find the server."""
     host, port = listener.getsockname()[:2]

@@ -41,7 +41,7 @@ async def serving_metrics(page: MetricsPage, options: Server) -> AsyncIterator[N
     # Any worker answers for all of them, so that it does not matter who gets a connection.
     bound = listening.shared if options.workers > 1 else listening.bound
     with bound(place_of(options.metrics_address)) as listener:
-        listener.listen(_BACKLOG)
+        listening.listen(listener, _BACKLOG)
         server = _Server(_configuration(page))
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:

@@ -161,7 +161,7 @@ async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: C
         async with observation.of(engine, options), _sweeping(engine, options, observation):
             with _stopping(post, server, application):
                 # Not earlier: who meets a server that waits for its database is to ask another one.
-                post.listener.listen(_BACKLOG)
+                listening.listen(post.listener, _BACKLOG)
                 post.is_ready()
                 await server.serve(sockets=[post.listener])
     finally:
