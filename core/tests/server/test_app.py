@@ -256,12 +256,16 @@ def test_it_is_ready_until_it_leaves_or_its_store_is_gone(tmp_path: Path) -> Non
     run(tmp_path, scenario)
 
 
-def test_it_is_not_ready_when_its_store_cannot_be_used(tmp_path: Path) -> None:
+def test_it_is_not_ready_when_its_store_cannot_be_used_and_only_the_log_says_which_and_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario(served: Served) -> None:
         (tmp_path / "state.db").unlink()
         answered = await served.ask("/health/ready", method="GET")
-        assert answered.status == 503
-        assert "removed or replaced" in answered.document["problem"]
+        assert (answered.status, answered.document["problem"]) == (503, "the store cannot be used")
+        [line] = [record.getMessage() for record in caplog.records if "is not ready" in record.getMessage()]
+        assert "removed or replaced" in line
+        assert str(tmp_path) in line
         assert (await served.ask("/health/live", method="GET")).status == 200
 
     run(tmp_path, scenario)
