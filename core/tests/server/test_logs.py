@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from statekeep_core import config
@@ -78,6 +79,24 @@ def test_a_traceback_tells_where_and_not_what(root: logging.Logger, form: str) -
 
 def test_what_is_below_the_level_is_not_said(root: logging.Logger) -> None:
     assert logged(root, lambda log: log.info("quiet"), level="warning") == ""
+
+
+def test_a_process_without_stderr_says_nothing(
+    root: logging.Logger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(config.load({"STATEKEEP_CONFIG": ""}, {}).server, None)
+    logging.getLogger("statekeep_core.server.test").error("an error")
+    logs.finish()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_has_a_descriptor_is_written_to_there(root: logging.Logger, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        logs.configure(config.load({"STATEKEEP_CONFIG": ""}, {}).server, file)
+        logging.getLogger("statekeep_core.server.test").error("an error")
+        logs.finish()
+        root.handlers[0].close()
+    assert "ERROR an error pid=" in (tmp_path / "log").read_text()
 
 
 def test_other_libraries_say_what_they_have_to_in_the_same_form(root: logging.Logger) -> None:

@@ -81,10 +81,13 @@ def _serve(arguments: Namespace) -> int:
             what="`statekeep server`", problem="it is not installed; pip install 'statekeep-core[server]'"
         ) from None
     logs.configure(settings.server, sys.stderr)
-    if settings.server.workers > 1:
-        return serve_with_workers(settings.server, environ, _say, _status_of)
-    serve(settings.server, environ, _say)
-    return 0
+    try:
+        if settings.server.workers > 1:
+            return serve_with_workers(settings.server, environ, _say, _status_of)
+        serve(settings.server, environ, _say)
+        return 0
+    finally:
+        logs.finish()
 
 
 def _status_of(serve: Callable[[], None]) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from statekeep_core.faults import traceback_of
 
 from .bounded import Bounded
+from .log_lines import Drain, LineHandler
 
 if TYPE_CHECKING:
     from statekeep_core.server_options import Server
@@ -25,9 +26,12 @@ TEXT = "text"
 _QUIET = ("uvicorn.error", "uvicorn.access")
 
 
-def configure(options: Server, stream: TextIO) -> None:
-    """Send the log of this process to a stream, in the form and from the level on that the options name."""
-    handler = logging.StreamHandler(stream)
+def configure(options: Server, stream: TextIO | None) -> None:
+    """Send the log of this process to a stream, in the form and from the level on that the options name.
+
+    What has a descriptor is written to there, without ever waiting for a reader.
+    """
+    handler = _handler_of(stream)
     handler.setFormatter(TextFormatter() if options.log_format == TEXT else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -36,6 +40,21 @@ def configure(options: Server, stream: TextIO) -> None:
         logger = logging.getLogger(name)
         logger.setLevel(max(root.level, logging.WARNING))
         logger.filters[:] = [_BoundedWarnings()]
+
+
+def finish() -> None:
+    """Write what waits for a reader, and wait a second for one; for the end of a process."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def _handler_of(stream: TextIO | None) -> logging.Handler:
+    if stream is None:  # as `sys.stderr` is in a process that was started without one
+        return logging.NullHandler()
+    try:
+        return LineHandler(Drain(stream.fileno()))
+    except OSError:  # held in memory
+        return logging.StreamHandler(stream)
 
 
 def event(name: str, **fields: Field) -> dict[str, Any]:

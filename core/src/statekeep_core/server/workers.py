@@ -16,7 +16,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from .logs import event
+from .logs import event, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,30 +106,55 @@ class Workers:
                 self._wait()
                 self._bury()
 
+    def _wanted(self) -> list[Worker]:
+        """Return whose places a process is to have by now."""
+        if self._is_stopping:
+            return []
+        return self._workers if self._has_served else self._workers[:1]
+
     def _running(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.process_id]
 
     # --- starting ----------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        if self._is_stopping:
-            return
         now = time.monotonic()
-        for worker in self._workers if self._has_served else self._workers[:1]:
+        for worker in self._wanted():
             if not worker.process_id and worker.start_at <= now:
-                self._start(worker)
+                try:
+                    self._start(worker)
+                except OSError as error:  # too many processes or files, or too little memory, for now
+                    self._note_no_start(worker, error)
 
     def _start(self, worker: Worker) -> None:
         ready, says_ready = os.pipe()
         # A signal that comes before the child has handlers of its own must not pass for one of the parent's.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _NOTED)
-        process_id = os.fork()
+        try:
+            process_id = os.fork()
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.close(ready)
+            os.close(says_ready)
+            raise
         if process_id == 0:
             os._exit(self._status_of_child(mask, says_ready))
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(says_ready)
         worker.started(process_id, time.monotonic())
         self._selector.register(ready, selectors.EVENT_READ, worker)
+
+    def _note_no_start(self, worker: Worker, error: OSError) -> None:
+        now = time.monotonic()
+        worker.started(0, now)
+        worker.ended(now)
+        _log.error(
+            "worker %d could not be started: %s; another attempt in %.1f s",
+            worker.number,
+            error.strerror,
+            worker.start_at - now,
+            extra=event("worker_not_started", worker=worker.number),
+        )
 
     def _status_of_child(self, mask: set[int | signal.Signals], says_ready: int) -> int:
         try:
@@ -146,6 +171,8 @@ class Workers:
         except BaseException:
             _log.exception("a worker met a fault", extra=event("fault"))
             return _FAULT_STATUS
+        finally:
+            finish()
 
     # --- what happens ------------------------------------------------------------------------------------
 
@@ -162,9 +189,7 @@ class Workers:
             self._kill()
 
     def _wait_seconds(self) -> float:
-        until = [worker.start_at for worker in self._workers if not worker.process_id and self._has_served]
-        if self._is_stopping:
-            until = []
+        until = [worker.start_at for worker in self._wanted() if not worker.process_id]
         if self._kill_at is not None:
             until.append(self._kill_at)
         left_seconds = min(until, default=float("inf")) - time.monotonic()
