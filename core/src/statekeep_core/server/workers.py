@@ -131,9 +131,13 @@ class Workers:
         # A signal that comes before the child has handlers of its own must not pass for one of the parent's.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _NOTED)
         try:
+            # Before the fork: after it, nothing may fail, or the process would be nobody's.
+            self._selector.register(ready, selectors.EVENT_READ, worker)
             process_id = os.fork()
         except OSError:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(ready)
             os.close(ready)
             os.close(says_ready)
             raise
@@ -142,7 +146,6 @@ class Workers:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(says_ready)
         worker.started(process_id, time.monotonic())
-        self._selector.register(ready, selectors.EVENT_READ, worker)
 
     def _note_no_start(self, worker: Worker, error: OSError) -> None:
         now = time.monotonic()
