@@ -104,6 +104,8 @@ class EmbeddedStore:
         self._connection = connection
         self._lock = lock
         self._clock = clock
+        # Off where others ask than this process: what a fault says may quote a value.
+        self.tells_words_of_faults = True
         self._is_closed = False
         self._is_dry = False
         self._file = _identity(path)
@@ -213,7 +215,7 @@ class EmbeddedStore:
             raise
         # A fault in one request must not take its neighbours, or the supervisor, along.
         except Exception as fault:
-            return _plain_refusal(told_fault(fault, call.request_id))
+            return _plain_refusal(told_fault(fault, call.request_id, with_words=self.tells_words_of_faults))
 
 
 def _is_dry(call: service.Call | StatekeepError) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ._shared.state.errors import InternalFaultError
 
 
-def told_fault(fault: Exception, request_id: str = "") -> InternalFaultError:
+def told_fault(fault: Exception, request_id: str = "", *, with_words: bool = False) -> InternalFaultError:
     """Return what a caller is told of a fault, whose traceback goes to the log under the request's id.
 
-    Where no log is set up, as in most workers, only the caller is told.
+    ``with_words``: what it says, too, which may quote a value. For a caller in this process only, for whom,
+    where no log is set up, as in most workers, there is nothing else.
     """
     import logging  # 5 ms that a store without faults does not pay
 
@@ -16,7 +17,8 @@ def told_fault(fault: Exception, request_id: str = "") -> InternalFaultError:
     if log.hasHandlers():
         fields = {"request_id": request_id, "traceback": traceback_of(fault)}
         log.error("a fault", extra={"event": "fault", "fields": fields})
-    return InternalFaultError(problem=f"{type(fault).__name__}: {fault}")
+    kind = type(fault).__name__
+    return InternalFaultError(problem=f"{kind}: {fault}" if with_words else kind)
 
 
 def traceback_of(fault: BaseException) -> str:

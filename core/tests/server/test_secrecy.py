@@ -129,6 +129,8 @@ def test_a_fault_of_the_store_leaves_its_traceback_under_the_requests_id(
         monkeypatch.setattr("statekeep_core.execution_api.service.answer", fail)
         answered = await served.ask("/execution/v1/get", {"key": "k"}, token, idempotency_key="the-request")
         assert answered.document["code"] == "internal_fault"
+        assert answered.document["facts"] == {"problem": "ValueError"}
+        assert MARK not in answered.body.decode()
 
     run(tmp_path, scenario)
     assert "ValueError" in said.getvalue()

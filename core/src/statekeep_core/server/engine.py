@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
+from statekeep_core.embedded import EmbeddedStore
 from statekeep_core.faults import told_fault
 from statekeep_core.traffic import NO_TRAFFIC
 
@@ -279,7 +280,16 @@ class SqliteEngine(_ThreadedEngine):
         observers: Observers = NOBODY,
     ) -> None:
         lane = _Lane("all", SimpleQueue(), 1, self._TAKEN_AT_ONCE)
-        super().__init__(open_store, (lane,), waiting_limit=waiting_limit, observers=observers)
+        super().__init__(
+            lambda: _for_others(open_store()), (lane,), waiting_limit=waiting_limit, observers=observers
+        )
+
+
+def _for_others(store: Store) -> Store:
+    """Return a store that tells what is for whoever has it in its own process to no one over HTTP."""
+    if isinstance(store, EmbeddedStore):
+        store.tells_words_of_faults = False
+    return store
 
 
 class PostgresEngine(_ThreadedEngine):
