@@ -117,7 +117,8 @@ def test_a_transaction_that_the_database_ended_because_it_was_idle_can_be_asked_
         assert cut_off.poll(60_000)
         work.tx.run("SELECT 1")
 
-    with pytest.raises(errors.UnavailableError, match="idle-in-transaction timeout"):
+    # It says why, too, unless the end of the connection is met before the database's last words.
+    with pytest.raises(errors.UnavailableError):
         client.store.transact(idle)
     client.ask(one.claims, m.Set("k", b"1"))
 
