@@ -164,7 +164,7 @@ class EmbeddedStore:
                 return self._commit_group(calls)
         except StatekeepError as error:
             # The transaction failed as a whole. Alone, each call gets the answer that is its own.
-            return [self._alone(call) for call in calls] if len(calls) > 1 else [_plain_refusal(error)]
+            return [self._alone(call) for call in calls] if len(calls) > 1 else [wire.plain_refusal(error)]
 
     def _alone(self, call: service.Call | StatekeepError) -> Plain:
         return self._one_group([call])[0]
@@ -204,18 +204,19 @@ class EmbeddedStore:
 
     def _answer(self, work: Work, call: service.Call | StatekeepError) -> Plain:
         if isinstance(call, StatekeepError):
-            return _plain_refusal(call)
+            return wire.plain_refusal(call)
         try:
             # What changes nothing needs nothing undone.
             with _NOTHING_UNDONE if service.is_read(call) else work.tx.savepoint():
                 return wire.to_plain(service.answer(work, call))
         except StatekeepError as error:
-            return _plain_refusal(error)
+            return wire.plain_refusal(error)
         except apsw.Error:
             raise
         # A fault in one request must not take its neighbours, or the supervisor, along.
         except Exception as fault:
-            return _plain_refusal(told_fault(fault, call.request_id, with_words=self.tells_words_of_faults))
+            told = told_fault(fault, call.request_id, with_words=self.tells_words_of_faults)
+            return wire.plain_refusal(told)
 
 
 def _is_dry(call: service.Call | StatekeepError) -> bool:
@@ -230,7 +231,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _plain_refusal(error: StatekeepError) -> Plain:
-    return wire.to_plain(wire.refusal_of(error))

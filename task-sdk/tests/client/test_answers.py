@@ -13,7 +13,8 @@ from statekeep._shared.state.errors import (
     error_from,
 )
 from statekeep._shared.state.json_form import JsonForm
-from statekeep.client.answers import plain_refusal, reply_of, with_request_id
+from statekeep._shared.state.wire import plain_refusal
+from statekeep.client.answers import reply_of, with_request_id
 from statekeep.client.server_connection import Answer, NoAnswerError
 
 PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}

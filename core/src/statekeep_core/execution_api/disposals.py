@@ -24,9 +24,8 @@ _MAX_BACKENDS_TIMES_ORIGINS = 1_000
 
 def describe(work: Work, request: m.DescribeStore) -> m.StoreDescription:
     """Return which store this is, what it takes inline, and what was left of plain backends."""
-    [(store_id,)] = work.tx.rows("SELECT store_id FROM store")
     return m.StoreDescription(
-        store_id,
+        work.tx.store_id(),
         work.policy.max_value_bytes,
         disposals.plain_objects_left(work.tx),
         # Most who ask are about to read or write one value, and would wait for all objects to be counted.

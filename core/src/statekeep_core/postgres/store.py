@@ -128,7 +128,7 @@ class PostgresStore:
             with failures.translated(self.place), self._pool.connection() as connection:
                 self._add_hot_replies(connection, wave, replies)
         except StatekeepError as error:
-            refused = {number: _plain_refusal(error) for number, _ in wave.hot}
+            refused = {number: wire.plain_refusal(error) for number, _ in wave.hot}
         return refused | {number: wire.to_plain(reply) for number, reply in replies.items()}
 
     def _add_hot_replies(
@@ -151,7 +151,7 @@ class PostgresStore:
 
     def _answer(self, call: service.Call | StatekeepError) -> Plain:
         if isinstance(call, StatekeepError):
-            return _plain_refusal(call)
+            return wire.plain_refusal(call)
         try:
             with failures.translated(self.place):
                 reply = self._transacted(
@@ -159,10 +159,10 @@ class PostgresStore:
                 )
                 return wire.to_plain(reply)
         except StatekeepError as error:
-            return _plain_refusal(error)
+            return wire.plain_refusal(error)
         # A fault in one request must not take its neighbours, or the server, along.
         except Exception as fault:
-            return _plain_refusal(told_fault(fault, call.request_id))
+            return wire.plain_refusal(told_fault(fault, call.request_id))
 
     def _transacted(self, operation: Callable[[Work], Any], *, reads_only: bool) -> Any:
         with self._pool.connection() as connection:
@@ -202,7 +202,3 @@ def _parsed(call: Call) -> service.Call | StatekeepError:
 def _instance_id(call: service.Call | StatekeepError) -> int:
     """Return the number of the task instance that a try speaks for; 0 for everybody else."""
     return getattr(getattr(call, "claims", None), "instance_id", 0)
-
-
-def _plain_refusal(error: StatekeepError) -> Plain:
-    return wire.to_plain(wire.refusal_of(error))

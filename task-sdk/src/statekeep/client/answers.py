@@ -9,11 +9,10 @@ from .._shared.state import messages as m
 from .._shared.state.errors import (
     InternalFaultError,
     InvalidRequestError,
-    StatekeepError,
     StoreUnusableError,
     UnavailableError,
 )
-from .._shared.state.wire import refusal_of, to_plain
+from .._shared.state.wire import plain_refusal, to_plain
 from .server_connection import NoAnswerError
 
 if TYPE_CHECKING:
@@ -56,11 +55,6 @@ def with_request_id(reply: Plain, request_id: str) -> Plain:
     if reply.get("kind") == m.Refusal.__name__ and reply.get("code") in _LOOKED_FOR:
         return reply | {"facts": {**reply["facts"], "request_id": request_id}}
     return reply
-
-
-def plain_refusal(error: StatekeepError) -> Plain:
-    """Return the reply that carries an error."""
-    return to_plain(refusal_of(error))
 
 
 def _problem(answer: Answer) -> Plain | None:

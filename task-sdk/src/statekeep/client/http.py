@@ -19,9 +19,9 @@ from .._shared.state.errors import (
 )
 from .._shared.state.json_form import JsonForm
 from .._shared.state.routes import EXECUTION, OPERATORS, REQUEST_ID_HEADER, SENDING_HEADER, operation_of
-from .._shared.state.wire import to_plain, without_defaults
+from .._shared.state.wire import plain_refusal, to_plain, without_defaults
 from ..tracing.following import NO_TRACING
-from .answers import plain_refusal, reply_of, with_request_id
+from .answers import reply_of, with_request_id
 from .outage import Outage
 from .sendings import Sendings
 from .server_connection import NoAnswerError, ServerConnection

@@ -8,13 +8,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .._shared.state.errors import InternalFaultError, UnavailableError
-from .._shared.state.wire import refusal_of, to_plain
+from .._shared.state.wire import plain_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from .._shared.state.errors import StatekeepError
     from .._shared.state.wire import Plain
 
     Call = tuple[Plain, str, Plain]
@@ -112,7 +111,7 @@ class StoreThread:
                 late = self._waiting.get_nowait()
                 if late is not None:
                     closed = UnavailableError(what="the store", problem="it was closed; nothing was changed")
-                    late.on_reply(_refusal(closed))
+                    late.on_reply(plain_refusal(closed))
 
 
 def answers(store: EmbeddedStore, calls: list[Call]) -> list[Plain]:
@@ -121,11 +120,7 @@ def answers(store: EmbeddedStore, calls: list[Call]) -> list[Plain]:
         return store.handle_group(calls) if calls else []
     except Exception as fault:
         # The store promises not to raise. If it does, whoever waits for an answer must not wait forever.
-        return [_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))] * len(calls)
-
-
-def _refusal(error: StatekeepError) -> Plain:
-    return to_plain(refusal_of(error))
+        return [plain_refusal(InternalFaultError(problem=f"{type(fault).__name__}: {fault}"))] * len(calls)
 
 
 def _error_of(act: Callable[[], None]) -> Exception | None:

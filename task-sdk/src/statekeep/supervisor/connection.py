@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .._shared.state.errors import StatekeepError
-from .._shared.state.wire import refusal_of, to_plain
+from .._shared.state.wire import plain_refusal
 from ..channel.frames import FrameDecoder, encode_frame
 from .loop import READ, WRITE
 
@@ -147,4 +147,4 @@ def _reply_frame(number: int, message: Plain) -> bytes:
     try:
         return encode_frame(number, message)
     except StatekeepError as error:  # too large for one frame
-        return encode_frame(number, to_plain(refusal_of(error)))
+        return encode_frame(number, plain_refusal(error))

@@ -15,7 +15,7 @@ from .._shared.state.errors import (
     SupersededError,
     TryFinishedError,
 )
-from .._shared.state.wire import from_plain, refusal_of, to_plain
+from .._shared.state.wire import from_plain, plain_refusal, to_plain
 from ..client.store_client import draw_request_id
 from ..tracing.following import NO_TRACING
 
@@ -102,11 +102,11 @@ class Relay:
         try:
             answer = self._answer_or_pass_on(request, request_id, reply, traceparent)
         except StatekeepError as error:
-            answer = to_plain(refusal_of(error))
+            answer = plain_refusal(error)
         # A fault met by one request may end neither the other connections nor the supervisor.
         except Exception as fault:
             problem = f"{type(fault).__name__}: {fault}"
-            answer = to_plain(refusal_of(InternalFaultError(problem=problem)))
+            answer = plain_refusal(InternalFaultError(problem=problem))
         if answer is not None:
             reply(answer)
 

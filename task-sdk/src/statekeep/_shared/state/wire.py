@@ -141,6 +141,11 @@ def refusal_of(error: StatekeepError) -> messages.Refusal:
     return messages.Refusal(error.code, dict(error.facts), error.is_first_answer)
 
 
+def plain_refusal(error: StatekeepError) -> Plain:
+    """Return the plain form of the refusal that carries an error."""
+    return to_plain(refusal_of(error))
+
+
 def raise_if_refused(reply: Any) -> Any:
     """Return the reply, or raise the error that it carries as this copy's own class."""
     if isinstance(reply, messages.Refusal):
