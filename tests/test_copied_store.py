@@ -31,7 +31,7 @@ class Copy(Place):
         with opened_to_read(original.database) as store:
             back_up(store, path / "backup.db")
         with opened_to_read(path / "backup.db") as backup:
-            self.renewed = restore(backup, path / "state.db", "test")
+            self.renewed = restore(backup, path / "state.db")
         super().__init__(path, MovedClock(time.time()))
         self.objects = original.objects
         self.backend = self.new_backend()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from . import __version__, config, retention
+from . import config, retention
 from ._shared.state import wire
 from ._shared.state.errors import StatekeepError, StoreUnusableError, UnsupportedError
 from .execution_api import service
@@ -56,7 +56,7 @@ def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = N
                 try:
                     known = migrations()
                     if not is_current(connection, path, known):
-                        migrate(connection, known, __version__)
+                        migrate(connection, known)
                 except BaseException:
                     connection.close()
                     raise

@@ -52,7 +52,7 @@ class Server(Section, section="server"):
         example=4,
         description="How many processes serve at the address, on PostgreSQL; about as many as there are "
         "processors. A SQLite file takes one.",
-        added="0.1.0",
+        added="0.2.0",
     )
     tls_certificate = Option(
         String(),
@@ -99,7 +99,7 @@ class Server(Section, section="server"):
         example=2_000,
         description="How many connections each process of the server has at a time, if it may have so many "
         "descriptors. Past it, a new one is answered `unavailable` and closed.",
-        added="0.1.0",
+        added="0.2.0",
     )
     head_seconds = Option(
         Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
@@ -107,14 +107,14 @@ class Server(Section, section="server"):
         example=5.0,
         description="How long a client may take to send the head of a request, from its first byte, or from "
         "when it connected. Then the connection is closed.",
-        added="0.1.0",
+        added="0.2.0",
     )
     body_seconds = Option(
         Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
         default=30.0,
         example=60.0,
         description="How long a client may take to send the body of a request.",
-        added="0.1.0",
+        added="0.2.0",
     )
     unread_seconds = Option(
         Seconds(minimum=0.01, maximum=A_DAY_SECONDS),
@@ -122,7 +122,7 @@ class Server(Section, section="server"):
         example=60.0,
         description="How long a client may take to read an eighth of a large answer. Then the connection is "
         "closed.",
-        added="0.1.0",
+        added="0.2.0",
     )
     token_seconds = Option(
         Seconds(minimum=1, maximum=A_DAY_SECONDS),
@@ -152,14 +152,14 @@ class Server(Section, section="server"):
         default="text",
         example="json",
         description="The form of the server's log on stderr: lines for people, or one JSON object per line.",
-        added="0.1.0",
+        added="0.2.0",
     )
     log_level = Option(
         Choice("debug", "info", "warning", "error"),
         default="info",
         example="warning",
         description="The least that a line of the log must be about.",
-        added="0.1.0",
+        added="0.2.0",
     )
     access_log = Option(
         Boolean(),
@@ -167,7 +167,7 @@ class Server(Section, section="server"):
         example=True,
         description="Whether each request gets a line of the log, at the level info. Those that met a fault "
         "always get one.",
-        added="0.1.0",
+        added="0.2.0",
     )
     metrics = Option(
         Boolean(),
@@ -175,7 +175,7 @@ class Server(Section, section="server"):
         example=True,
         description="Whether the server counts what it does, for Prometheus to read at `/metrics` with an "
         "operator's credential. Needs `statekeep-core[metrics]`.",
-        added="0.1.0",
+        added="0.2.0",
     )
     metrics_address = Option(
         Address(),
@@ -183,5 +183,5 @@ class Server(Section, section="server"):
         example="127.0.0.1:9411",
         description="An address of its own, host and port, where whoever reaches it reads the metrics, and "
         "nothing else, over plain HTTP. It turns them on, too.",
-        added="0.1.0",
+        added="0.2.0",
     )

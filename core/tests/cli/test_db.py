@@ -70,11 +70,11 @@ def test_a_damaged_page_is_said_with_status_1(run: Run, path: Path) -> None:
 def test_an_older_schema_is_said_and_left_and_migrated_when_asked(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     connection = apsw.Connection(str(path))
-    migrate(connection, migrations()[:2], "0.0.1")
+    migrate(connection, migrations()[:2])
     connection.close()
     for _ in range(2):
         status, shown, _ = run(path, "check")
-        assert (status, "statekeep db migrate" in shown, "core 0.0.1" in shown) == (1, True, True)
+        assert (status, "statekeep db migrate" in shown, "core 0.1.0" in shown) == (1, True, True)
     assert run(path, "migrate") == (0, f"schema 2 -> {NEWEST}\n", "")
     assert run(path, "migrate") == (0, f"schema {NEWEST}: it had it\n", "")
     assert run(path, "check")[0] == 0

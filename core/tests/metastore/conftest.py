@@ -48,7 +48,7 @@ def _on_postgresql(url: str) -> Iterator[Transaction]:
 def _on_sqlite(tmp_path: Path) -> Iterator[Transaction]:
     connection = apsw.Connection(str(tmp_path / "state.db"))
     connection.pragma("foreign_keys", True)
-    migrate(connection, migrations(), "0")
+    migrate(connection, migrations())
     connection.execute("BEGIN IMMEDIATE")
     yield SqliteTransaction(connection, Instant(NOW_US, 0, "boot"))
     connection.execute("ROLLBACK")

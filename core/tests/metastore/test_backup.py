@@ -81,7 +81,7 @@ def test_nothing_is_overwritten(store: Path, backup: Path, tmp_path: Path) -> No
         back_up(opened_store, backup)
     assert backup.read_bytes() == before
     with opened_to_read(backup) as source, pytest.raises(InvalidRequestError, match="already"):
-        restore(source, store, "1")
+        restore(source, store)
     assert content(store) == content(backup)
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_overwritten(store: Path, backup: Path, tmp_path: Path) -> No
 def test_a_store_is_not_restored_beside_a_log_of_another(backup: Path, tmp_path: Path, left: str) -> None:
     (tmp_path / f"new.db{left}").touch()
     with opened_to_read(backup) as source, pytest.raises(InvalidRequestError, match=left):
-        restore(source, tmp_path / "new.db", "1")
+        restore(source, tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_backup_that_is_only_read_is_not_changed(backup: Path) -> None:
     backup.chmod(0o400)
     content(backup)
     with opened_to_read(backup) as source:
-        restore(source, backup.parent / "new" / "state.db", "1")
+        restore(source, backup.parent / "new" / "state.db")
     assert backup.read_bytes() == before
     assert files(backup.parent) == names | {"new"}
 
@@ -125,7 +125,7 @@ def test_a_backup_that_is_only_read_is_not_changed(backup: Path) -> None:
 def test_what_is_restored_has_an_id_of_its_own_and_can_be_used(backup: Path, tmp_path: Path) -> None:
     path = tmp_path / "new" / "state.db"
     with opened_to_read(backup) as source:
-        renewed = restore(source, path, "1")
+        renewed = restore(source, path)
     assert content(path) == (renewed.store_id, 1)
     assert content(backup) == (renewed.former_id, 1)
     open_store(path).close()
@@ -136,19 +136,19 @@ def test_what_is_restored_has_an_id_of_its_own_and_can_be_used(backup: Path, tmp
 def test_a_damaged_backup_is_not_restored_and_leaves_no_store(backup: Path, tmp_path: Path) -> None:
     spoil(backup)
     with opened_to_read(backup) as source, pytest.raises(StoreUnusableError, match="damaged"):
-        restore(source, tmp_path / "new.db", "1")
+        restore(source, tmp_path / "new.db")
     assert {name for name in files(tmp_path) if "new.db" in name} == {"new.db.lock", "new.db.turn"}
 
 
 def test_a_copy_of_an_older_schema_is_migrated_and_then_renewed(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     connection = apsw.Connection(str(path))
-    migrate(connection, migrations()[:-1], "0")
+    migrate(connection, migrations()[:-1])
     former_id = connection.execute("SELECT store_id FROM store").get
     connection.close()
     with opened(path) as store:
         assert store.version == migrations()[-1].number - 1
-        renewed = renew_id(store, "1")
+        renewed = renew_id(store)
         assert store.version == migrations()[-1].number
     assert renewed.former_id == former_id
     assert content(path)[0] == renewed.store_id
@@ -156,7 +156,7 @@ def test_a_copy_of_an_older_schema_is_migrated_and_then_renewed(tmp_path: Path) 
 
 def test_a_backup_that_is_renewed_in_its_place_is_a_store(backup: Path) -> None:
     with opened(backup) as store:
-        renewed = renew_id(store, "1")
+        renewed = renew_id(store)
         assert store.connection.pragma("application_id") == APPLICATION_ID
     opened_store = open_store(backup)
     assert opened_store.transact(lambda work: work.tx.store_id()) == renewed.store_id

@@ -107,7 +107,7 @@ def test_rows_that_belong_to_nothing_are_found(filled: Transaction, what: str, d
 def test_a_damaged_page_is_found(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     connection = apsw.Connection(str(path))
-    migrate(connection, migrations(), "0")
+    migrate(connection, migrations())
     assert integrity.damage(connection) == []
     page_bytes = connection.pragma("page_size")
     connection.close()

@@ -14,7 +14,7 @@ NEWEST = migrations()[-1].number
 
 def old_store(path: Path) -> None:
     connection = apsw.Connection(str(path))
-    migrate(connection, migrations()[:1], "0.0.1")
+    migrate(connection, migrations()[:1])
     connection.close()
 
 
@@ -34,10 +34,10 @@ def test_an_older_store_is_read_as_it_is_and_migrated_when_asked(tmp_path: Path)
     old_store(path)
     with opened_to_read(path) as store:
         assert (store.version, store.known[-1].number) == (1, NEWEST)
-        assert store.read(lambda tx: tx.rows("SELECT written_by_release FROM store")) == [("0.0.1",)]
+        assert store.read(lambda tx: tx.rows("SELECT written_by_release FROM store")) == [("0.1.0",)]
     with opened(path) as store:
         assert store.version == 1
-        assert [store.migrate("0.1.0"), store.migrate("0.1.0"), store.version] == [1, NEWEST, NEWEST]
+        assert [store.migrate(), store.migrate(), store.version] == [1, NEWEST, NEWEST]
 
 
 def test_a_newer_store_and_another_programs_file_are_refused(tmp_path: Path) -> None:
@@ -45,8 +45,8 @@ def test_a_newer_store_and_another_programs_file_are_refused(tmp_path: Path) -> 
     old_store(path)
     with opened(path) as store:
         store.connection.pragma("user_version", 1_000)
-        with pytest.raises(StoreUnusableError, match=r"0\.0\.1 or newer"):
-            store.migrate("0.1.0")
+        with pytest.raises(StoreUnusableError, match=r"0\.1\.0 or newer"):
+            store.migrate()
     theirs = apsw.Connection(str(tmp_path / "theirs.db"))
     theirs.execute("CREATE TABLE theirs (x)")
     theirs.close()

@@ -81,8 +81,7 @@ def test_an_old_server_works_on_a_newer_schema_that_says_so(new_database: str, t
 def test_a_newer_schema_that_does_not_is_refused_with_the_release_to_install(
     new_database: str, tmp_path: Path
 ) -> None:
-    migrate(new_database, one_more(tmp_path, "CREATE TABLE added (x int)"))
-    rows(new_database, "UPDATE store SET written_by_release = '7.4.0'")
+    migrate(new_database, one_more(tmp_path, "-- since: 7.4.0\nCREATE TABLE added (x int)"))
     for migrates in (True, False):
         with pytest.raises(StoreUnusableError, match=r"install statekeep-core 7\.4\.0 or newer"):
             open_store(new_database, migrates=migrates)
@@ -109,7 +108,7 @@ def test_a_password_is_in_no_message() -> None:
 
 def test_both_engines_have_the_same_tables_and_columns(shared_database: str) -> None:
     connection = apsw.Connection(":memory:")
-    migrate_sqlite(connection, sqlite_migrations(), "0")
+    migrate_sqlite(connection, sqlite_migrations())
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     on_sqlite = {
         (table, column[1])

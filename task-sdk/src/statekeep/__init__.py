@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 # A constant, because reading the installed metadata takes 0.04 s; a test compares the two.
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = {
     "NEVER": "._shared.state.retention",

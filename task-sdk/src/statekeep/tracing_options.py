@@ -14,7 +14,7 @@ class Tracing(Section, section="tracing"):
         example="http://127.0.0.1:4318",
         description="The collector that spans are sent to, by OTLP over HTTP (`/v1/traces` is added). Needs "
         "the extra `tracing`. With nothing, OTEL_EXPORTER_OTLP_ENDPOINT counts, if the extra is installed.",
-        added="0.1.0",
+        added="0.2.0",
     )
     sampled_share = Option(
         Float(minimum=0.0, maximum=1.0),
@@ -22,12 +22,12 @@ class Tracing(Section, section="tracing"):
         example=0.01,
         description="Which share of the traces that begin here is recorded. One that began elsewhere is "
         "recorded if it is there.",
-        added="0.1.0",
+        added="0.2.0",
     )
     key_names = Option(
         Boolean(),
         default=False,
         example=True,
         description="Whether spans of tasks hold the names of keys. Values are never in them.",
-        added="0.1.0",
+        added="0.2.0",
     )

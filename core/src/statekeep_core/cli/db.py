@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from statekeep.cli.statuses import OF_STORES
 from statekeep.config import process_environment
 
-from statekeep_core import __version__, config
+from statekeep_core import config
 from statekeep_core._shared.state.errors import UnsupportedError
 from statekeep_core.embedded import configured_path
 from statekeep_core.postgres.driver import require_driver
@@ -79,7 +79,7 @@ def _migrated_file() -> tuple[int, int]:
     from statekeep_core.metastore.store_file import opened
 
     with opened(_path()) as store:
-        return store.migrate(__version__), store.known[-1].number
+        return store.migrate(), store.known[-1].number
 
 
 def _migrated_database(url: str) -> tuple[int, int]:
@@ -106,7 +106,7 @@ def _restore(arguments: Namespace) -> int:
 
     _require_file("restore")
     with opened_to_read(arguments.path) as backup:
-        renewed = restore(backup, _path(), __version__)
+        renewed = restore(backup, _path())
     _say(f"{_path()}: restored")
     _tell(renewed)
     return 0
@@ -123,7 +123,7 @@ def _renewed_file() -> Renewed:
     from statekeep_core.metastore.store_file import opened
 
     with opened(_path()) as store:
-        return renew_id(store, __version__)
+        return renew_id(store)
 
 
 def _renewed_database(url: str) -> Renewed:

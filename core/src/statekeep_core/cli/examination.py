@@ -33,7 +33,7 @@ def of_file(path: Path) -> Document:
         if damaged:
             return found | {"faults": damaged}
         release = store.read(lambda tx: tx.rows("SELECT written_by_release FROM store")[0][0])
-        found |= {"written_by_release": release, "store_id": store.read(lambda tx: tx.store_id())}
+        found |= {"schema_release": release, "store_id": store.read(lambda tx: tx.store_id())}
         if version != newest:
             return found | _of_older_schema(version, "")
         return found | _of_rows(store.read(store_identity.former_ids), store.read(faults))
@@ -50,7 +50,7 @@ def of_database(url: str) -> Document:
         "is_backup": False,
         "schema_version": examined.schema.version,
         "known_schema_version": examined.schema.known_version,
-        "written_by_release": examined.schema.written_by_release,
+        "schema_release": examined.schema.written_by_release,
         "store_id": examined.store_id,
     }
     schema = examined.schema
@@ -69,8 +69,8 @@ def shown(found: Document) -> str:
         f"{kind + ':':12}{found['store']}",
         f"schema:     {found['schema_version']} (this release's is {found['known_schema_version']})",
     ]
-    if found.get("written_by_release"):
-        lines.append(f"written by: statekeep-core {found['written_by_release']}")
+    if found.get("schema_release"):
+        lines.append(f"came with:  statekeep-core {found['schema_release']}")
     if found.get("store_id"):
         lines.append(f"id:         {found['store_id']}")
     for former in found.get("former_ids", ()):

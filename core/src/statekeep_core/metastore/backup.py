@@ -43,7 +43,7 @@ def back_up(store: StoreReader, path: Path) -> int:
     return path.stat().st_size
 
 
-def restore(backup: StoreReader, path: Path, release: str) -> Renewed:
+def restore(backup: StoreReader, path: Path) -> Renewed:
     """Make a store of its own in ``path`` out of a backup, which stays as it is.
 
     It has this release's schema, and an id of its own before anything can open it. Raises
@@ -57,20 +57,20 @@ def restore(backup: StoreReader, path: Path, release: str) -> Renewed:
             with lock.held(), _new_file(path) as temporary:
                 _copy(backup.connection, temporary, BACKUP_ID)
                 with opened(temporary) as copied:
-                    renewed = renew_id(copied, release)
+                    renewed = renew_id(copied)
         finally:
             lock.close()
     return renewed
 
 
-def renew_id(store: StoreFile, release: str) -> Renewed:
+def renew_id(store: StoreFile) -> Renewed:
     """Give a copy an id of its own, in one transaction, after it has this release's schema."""
 
     def renewed(tx: SqliteTransaction) -> Renewed:
         store.connection.pragma("application_id", APPLICATION_ID)
         return renew(tx)
 
-    store.migrate(release)
+    store.migrate()
     return store.write(renewed)
 
 

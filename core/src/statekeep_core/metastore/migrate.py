@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from statekeep_core import __version__
 from statekeep_core._shared.state.errors import StoreUnusableError
 
 from .store_identity import new_id
@@ -18,6 +19,7 @@ APPLICATION_ID = 0x53_54_4B_50
 # deletes objects that were written after it was made.
 BACKUP_ID = 0x53_54_4B_42
 _FOLDER = Path(__file__).parent / "migrations"
+_SINCE = "-- since: "
 
 
 class Migration(NamedTuple):
@@ -30,6 +32,16 @@ class Migration(NamedTuple):
 def migrations(folder: Path = _FOLDER) -> list[Migration]:
     """Return the steps that this release knows, in order."""
     return sorted(Migration(int(path.name[:4]), path) for path in folder.glob("[0-9]*.sql"))
+
+
+def release_of(step: Migration) -> str:
+    """Return the release that a step came with: the oldest that knows its schema, which the store keeps.
+
+    An older release names it when it refuses the store, whichever release has applied the step.
+    """
+    lines = step.path.read_text(encoding="utf-8").splitlines()
+    said = [line.removeprefix(_SINCE) for line in lines if line.startswith(_SINCE)]
+    return said[0] if said else __version__
 
 
 def is_current(connection: apsw.Connection, path: Path, known: list[Migration]) -> bool:
@@ -74,7 +86,7 @@ def version_of(connection: apsw.Connection, path: Path, known: list[Migration]) 
     return version
 
 
-def migrate(connection: apsw.Connection, known: list[Migration], release: str) -> None:
+def migrate(connection: apsw.Connection, known: list[Migration]) -> None:
     """Apply the steps that the store lacks, under the caller's write lock; a crash leaves the old schema."""
     with connection:
         version = connection.pragma("user_version")
@@ -84,8 +96,8 @@ def migrate(connection: apsw.Connection, known: list[Migration], release: str) -
                 connection.pragma("user_version", step.number)
         if version == 0:
             connection.pragma("application_id", APPLICATION_ID)
-            connection.execute("INSERT INTO store VALUES (1, ?, 0, ?, 0)", (new_id(), release))
-        connection.execute("UPDATE store SET written_by_release = ?", (release,))
+            connection.execute("INSERT INTO store VALUES (1, ?, 0, '', 0)", (new_id(),))
+        connection.execute("UPDATE store SET written_by_release = ?", (release_of(known[-1]),))
     if version:
         log_migrated(version, known[-1].number)
 

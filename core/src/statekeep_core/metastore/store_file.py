@@ -65,12 +65,12 @@ class StoreFile(StoreReader):
         with self._lock.held():
             return self._within("BEGIN IMMEDIATE", operation)
 
-    def migrate(self, release: str) -> int:
+    def migrate(self) -> int:
         """Bring the schema to this release's and return its version before; a crash leaves the old one."""
         with self._lock.held():
             before = self.version
             if before != self.known[-1].number:
-                migrate(self.connection, self.known, release)
+                migrate(self.connection, self.known)
             return before
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import errors as pg
 
-from statekeep_core import __version__
 from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
+from statekeep_core.metastore.migrate import release_of
 
 from .connection import SERVER_NAME, connect_patiently
 from .row_locks import advisory_number
@@ -131,13 +131,11 @@ def _apply_here(connection: Connection, step: Migration, known: Sequence[Migrati
         _require_no_servers(connection, schema)
     connection.execute(step.path.read_text(encoding="utf-8").encode())
     if step.number == 1:
-        connection.execute(
-            "INSERT INTO store VALUES (1, %s, 1, 1, %s, 0)", (os.urandom(16).hex(), __version__)
-        )
+        connection.execute("INSERT INTO store VALUES (1, %s, 1, 1, '', 0)", (os.urandom(16).hex(),))
     connection.execute(
         "UPDATE store SET schema_version = %s, compatible_from = greatest(compatible_from, %s),"
         " written_by_release = %s",
-        (step.number, compatible_from(step), __version__),
+        (step.number, compatible_from(step), release_of(step)),
     )
 
 

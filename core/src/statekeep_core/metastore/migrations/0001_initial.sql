@@ -1,5 +1,6 @@
 -- The store as it begins. Instants (`*_at`) are microseconds since the Unix epoch, UTC, by the wall clock of
 -- the store; `lease_until` is microseconds of the boot-time clock, and means something only under its boot id.
+-- since: 0.1.0
 
 -- One row: who this store is, the last version that it drew (versions are never used twice), the release that
 -- wrote this schema (for the message to an older one), and when a sweep last went through.

@@ -1,5 +1,6 @@
 -- Values that a worker-side backend took. A record has its value here or there: where `object_id` is set,
 -- `value` is empty (which no JSON text is) or NULL.
+-- since: 0.1.0
 
 -- One row per object. Of an immutable backend it is known by its storage key; of a plain one, which overwrites
 -- in place, by its reference. `records` counts the rows of the four tables below that name it, which triggers

@@ -1,4 +1,5 @@
 -- Who may ask a server. An embedded store has these tables, too, and leaves them empty.
+-- since: 0.1.0
 
 -- Of a credential only the SHA-256 is here. A name is never given twice: it stands in the records of what
 -- was written under it.

@@ -1,4 +1,5 @@
 -- What one server at a time does for all, and until when it counts as the one that does it.
+-- since: 0.1.0
 CREATE TABLE leases (
     name TEXT PRIMARY KEY,
     holder TEXT NOT NULL,

@@ -4,6 +4,7 @@
 --
 -- Every text is COLLATE "C": keys are compared byte for byte, whatever the database's own collation is. Texts
 -- that can be longer than a B-tree takes (2,704 bytes) have hash indexes, which take any length.
+-- since: 0.1.0
 
 -- Drawn while the row that a version is for is locked, so that they grow with every write to a key.
 CREATE SEQUENCE store_versions AS bigint CACHE 1;

@@ -1,4 +1,5 @@
 -- Who may ask a server: the tables of the SQLite file's step of this name.
+-- since: 0.1.0
 -- compatible from: 1
 CREATE TABLE credentials (
     name text COLLATE "C" PRIMARY KEY,

@@ -1,4 +1,5 @@
 -- The table of the SQLite file's step of this name. Older servers sweep nothing by themselves.
+-- since: 0.1.0
 -- compatible from: 3
 CREATE TABLE leases (
     name text COLLATE "C" PRIMARY KEY,

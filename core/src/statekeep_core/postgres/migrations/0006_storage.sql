@@ -1,4 +1,5 @@
 -- How the tables are kept: docs/adr/0017 has the measurements. Nothing is rewritten; what is written from now on goes by it.
+-- since: 0.2.0
 -- compatible from: 3
 
 -- With a tenth of a page free, each update found room beside the row it replaces, and no index changed.

@@ -1,5 +1,6 @@
 -- What is not settled in a transaction, by number, for its own settling: no transaction has to walk past what others
 -- have left in the index since the oldest snapshot. An older server goes by the index, as before.
+-- since: 0.2.0
 -- compatible from: 3
 CREATE FUNCTION note_unsettled() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
