@@ -96,9 +96,9 @@ THIRD_PARTY = (
     ThirdParty("statekeep_core.server", ("jwt", "uvicorn", "uvloop"), at_import=True),
     ThirdParty("statekeep_core", ("msgspec",), at_import=False),
     # The extra `metrics`, imported where the settings ask for it; a server without it counts nothing.
-    ThirdParty("statekeep_core.server.metrics", ("prometheus_client",), at_import=True),
+    ThirdParty("statekeep_core.server.telemetry.metrics", ("prometheus_client",), at_import=True),
     # The extra `tracing`, likewise; whatever is not traced imports none of it.
-    ThirdParty("statekeep_core.server.tracing", ("opentelemetry",), at_import=True),
+    ThirdParty("statekeep_core.server.telemetry.tracing", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.exporting", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.recording", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.task", ("opentelemetry",), at_import=True),

@@ -29,7 +29,8 @@ class Collector:
     """What has arrived, of all processes."""
 
     def __init__(self) -> None:
-        self.spans: list[CollectedSpan] = []
+        # An exporter that is not answered in time sends the same spans again.
+        self._spans: dict[str, CollectedSpan] = {}
         self.bodies: list[bytes] = []
         self._arrived = threading.Condition()
 
@@ -40,8 +41,13 @@ class Collector:
             for resource in request.resource_spans:
                 service = _values(resource.resource.attributes)["service.name"]
                 for scope in resource.scope_spans:
-                    self.spans += [_collected(service, span) for span in scope.spans]
+                    collected = [_collected(service, span) for span in scope.spans]
+                    self._spans |= {span.span_id: span for span in collected}
             self._arrived.notify_all()
+
+    @property
+    def spans(self) -> list[CollectedSpan]:
+        return [*self._spans.values()]
 
     def wait_for(self, *names: str) -> None:
         """Return when there is a span by each of these names."""
@@ -51,15 +57,12 @@ class Collector:
             )
         assert came, (names, [(span.service, span.name) for span in self.spans])
 
-    def by_id(self) -> dict[str, CollectedSpan]:
-        return {span.span_id: span for span in self.spans}
-
     def named(self, name: str) -> list[CollectedSpan]:
         return [span for span in self.spans if span.name == name]
 
     def above(self, span: CollectedSpan) -> list[tuple[str, str]]:
         """Return the service and name of a span and of each above it, as far as they have come."""
-        known, path, at = self.by_id(), [], span
+        known, path, at = self._spans, [], span
         while True:
             path.append((at.service, at.name))
             if at.parent_id not in known:

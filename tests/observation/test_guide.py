@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from statekeep_core.server.metrics import figures
+from statekeep_core.server.telemetry.metrics import figures
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "how-to" / "observe.md").read_text("utf-8")

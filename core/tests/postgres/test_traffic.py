@@ -6,7 +6,7 @@ import pytest
 from statekeep_core._shared.state.errors import StatekeepError
 from statekeep_core.policy import Work
 from statekeep_core.postgres.store import open_store
-from statekeep_core.server.store_figures import store_figures
+from statekeep_core.server.telemetry.store_figures import store_figures
 
 
 def test_each_wait_for_the_database_is_counted_and_what_it_refuses_by_its_kind(

@@ -13,11 +13,10 @@ from statekeep_core.embedded import open_store
 from statekeep_core.metastore.credentials import OPERATOR, WORKER
 from statekeep_core.policy import Policy
 from statekeep_core.server.access import Access, add_credential, add_signing_key
-from statekeep_core.server.app import Application
-from statekeep_core.server.bodies import Bodies
 from statekeep_core.server.engine import SqliteEngine
-from statekeep_core.server.observation import Observation
-from statekeep_core.server.observing import NOBODY
+from statekeep_core.server.http.app import Application
+from statekeep_core.server.http.bodies import Bodies
+from statekeep_core.server.telemetry.observing import NOBODY, Observers
 
 TASK = {"kind": "TaskAddress", "dag_id": "etl", "run_id": "2026-01-01", "task_id": "load"}
 
@@ -39,19 +38,19 @@ class Served:
         bodies: Bodies | None = None,
         waiting_limit: int = 100,
         token_seconds: float = 900,
-        observation: Observation | None = None,
+        observers: Observers = NOBODY,
     ) -> None:
         self.moved_seconds = 0.0
         path = folder / "state.db"
         self.engine = SqliteEngine(
             lambda: open_store(path, Policy()),
             waiting_limit=waiting_limit,
-            observers=NOBODY if observation is None else observation.observers,
+            observers=observers,
         )
         self.access = Access(
             self.engine, token_seconds=token_seconds, now=lambda: time.time() + self.moved_seconds
         )
-        self.app = Application(self.engine, self.access, bodies, observation)
+        self.app = Application(self.engine, self.access, bodies, observers)
 
     async def __aenter__(self) -> Served:
         await self.engine.open()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from statekeep_core.policy import Work
 from statekeep_core.server.endpoints import ENDPOINTS, Endpoint
-from statekeep_core.server.refusals import refusals_of
+from statekeep_core.server.openapi.refusals import refusals_of
 
 from core.tests.server.served import TASK, Answered, Served
 

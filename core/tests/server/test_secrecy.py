@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 from statekeep_core import config
-from statekeep_core.server import logs
-from statekeep_core.server.access_log import AccessLog
 from statekeep_core.server.endpoints import ENDPOINTS
-from statekeep_core.server.observation import Observation
-from statekeep_core.server.observing import Observers
 from statekeep_core.server.opening import open_engine
+from statekeep_core.server.telemetry import logs
+from statekeep_core.server.telemetry.access_log import AccessLog
+from statekeep_core.server.telemetry.observing import Observers
 
 from core.tests.server.served import TASK, Served, run
 
@@ -75,7 +74,7 @@ def bodies_for(fields: tuple[str, ...]) -> list[bytes]:
 
 
 def test_no_line_holds_what_was_sent_stored_or_shown_as_proof(tmp_path: Path, said: io.StringIO) -> None:
-    observation = Observation(Observers([AccessLog(every=True)]))
+    observers = Observers([AccessLog(every=True)])
     proofs: list[str] = []
 
     async def scenario(served: Served) -> None:
@@ -90,7 +89,7 @@ def test_no_line_holds_what_was_sent_stored_or_shown_as_proof(tmp_path: Path, sa
                 await served.ask(endpoint.path, b"{}", proof)
         await served.ask(f"/execution/v1/{MARK}", {"key": MARK}, token)
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     assert said.getvalue().count("a request was answered") > len(ENDPOINTS) * 10
     assert [hidden for hidden in [MARK, *proofs] if hidden in said.getvalue()] == []
 
@@ -102,7 +101,7 @@ def test_a_fault_that_quotes_what_it_met_does_so_nowhere(tmp_path: Path, said: i
         async def answer(self, _: object) -> None:
             raise KeyError(MARK)
 
-    observation = Observation(Observers([AccessLog(every=True)]))
+    observers = Observers([AccessLog(every=True)])
 
     async def scenario(served: Served) -> None:
         token = await served.started()
@@ -112,7 +111,7 @@ def test_a_fault_that_quotes_what_it_met_does_so_nowhere(tmp_path: Path, said: i
         assert answered.document["request_id"] == answered.headers["x-request-id"] == "the-request"
         assert MARK not in answered.body.decode()
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     assert MARK not in said.getvalue()
     assert "KeyError" in said.getvalue()
     assert said.getvalue().count("the-request") >= 3  # the traceback's line, the fault's and the request's

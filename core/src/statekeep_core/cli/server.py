@@ -72,8 +72,8 @@ def _serve(arguments: Namespace) -> int:
     environ = process_environment()
     settings = config.load(environ, {name: text for name, text in given.items() if text is not None})
     try:
-        from statekeep_core.server import logs
         from statekeep_core.server.serving import serve, serve_with_workers
+        from statekeep_core.server.telemetry import logs
     except ModuleNotFoundError as error:
         if error.name not in ("jwt", "uvicorn", "uvloop", "msgspec"):
             raise

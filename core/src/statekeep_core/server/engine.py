@@ -15,8 +15,8 @@ from statekeep_core.embedded import EmbeddedStore
 from statekeep_core.faults import told_fault
 from statekeep_core.traffic import NO_TRAFFIC
 
-from .observing import NOBODY, Group
 from .outages import THE_SERVER, Outages
+from .telemetry.observing import NOBODY, Group
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from statekeep_core.policy import Policy, Work
     from statekeep_core.traffic import Traffic
 
-    from .observing import Observers
+    from .telemetry.observing import Observers
 
     # The claims, the request id and the request, all plain; and the number of this sending of it.
     Call = tuple[Plain, str, Plain] | tuple[Plain, str, Plain, Sending | None]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
 
-from .logs import event
 from .outages import THE_SERVER
+from .telemetry.logs import event
 
 if TYPE_CHECKING:
     from .engine import Engine

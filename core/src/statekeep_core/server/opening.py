@@ -12,8 +12,8 @@ from statekeep_core.postgres.driver import require_driver
 
 from .access import prepare
 from .engine import PostgresEngine, SqliteEngine
-from .logs import event
-from .observing import NOBODY
+from .telemetry.logs import event
+from .telemetry.observing import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from statekeep_core.postgres.store import PostgresStore
 
     from .engine import Store
-    from .observing import Observers
+    from .telemetry.observing import Observers
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
 
-from .logs import event
+from .telemetry.logs import event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -17,15 +17,15 @@ from statekeep_core._shared.state.errors import StoreUnusableError
 
 from . import listening
 from .access import Access
-from .answer_room import AnswerRoom
-from .app import Application
-from .bodies import Bodies
-from .connections import Limits, bounded
-from .logs import event
-from .metrics_files import shared_by_workers
-from .observation import observation_of
+from .http.answer_room import AnswerRoom
+from .http.app import Application
+from .http.bodies import Bodies
+from .http.connections import Limits, bounded
 from .opening import open_engine, prepare_workers
 from .sweeping import Sweeper
+from .telemetry.logs import event
+from .telemetry.metrics_files import shared_by_workers
+from .telemetry.observation import observation_of
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from statekeep_core.server_options import Server
 
     from .engine import Engine
-    from .observation import Observation
-    from .observing import Observers
+    from .telemetry.observation import Observation
+    from .telemetry.observing import Observers
 
 _log = logging.getLogger(__name__)
 
@@ -156,9 +156,12 @@ async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: C
         access = Access(engine, token_seconds=options.token_seconds)
         bodies = bodies_of(options, engine.policy.max_value_bytes)
         room = AnswerRoom(total_bytes=options.max_held_bytes, max_value_bytes=engine.policy.max_value_bytes)
-        application = Application(engine, access, bodies, observation, room)
+        application = Application(engine, access, bodies, observation.observers, room)
         server = _Server(_loaded(_configuration(application, options), options))
-        async with observation.of(engine, options), _sweeping(engine, options, observation):
+        async with (
+            _showing_metrics(application, engine, observation, options),
+            _sweeping(engine, options, observation),
+        ):
             with _stopping(post, server, application):
                 # Not earlier: who meets a server that waits for its database is to ask another one.
                 listening.listen(post.listener, _BACKLOG)
@@ -174,6 +177,19 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _showing_metrics(
+    application: Application, engine: Engine, observation: Observation, options: Server
+) -> AsyncIterator[None]:
+    if observation.metrics is None:
+        yield
+        return
+    from .http.metrics_serving import showing_metrics  # their client is an extra
+
+    async with showing_metrics(observation.metrics, engine, options) as application.metrics_page:
         yield
 
 

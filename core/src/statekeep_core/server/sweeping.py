@@ -14,15 +14,15 @@ from statekeep_core._shared.state.messages import Swept
 from statekeep_core.metastore import leases
 from statekeep_core.retention import is_sweep_due, sweep_step
 
-from .logs import event
-from .observing import NOBODY
 from .sweep_pace import Pace, rest_seconds
+from .telemetry.logs import event
+from .telemetry.observing import NOBODY
 
 if TYPE_CHECKING:
     from statekeep_core.policy import Work
 
     from .engine import Engine
-    from .observing import Observers
+    from .telemetry.observing import Observers
 
 LEASE = "sweep"
 # Longer than the longest step and the pause after it; who is killed is succeeded after this.

@@ -16,7 +16,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from .logs import event, finish
+from .telemetry.logs import event, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

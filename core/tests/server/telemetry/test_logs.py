@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from statekeep_core import config
-from statekeep_core.server import logs
+from statekeep_core.server.telemetry import logs
 
 SECRET = "hunter2"
 

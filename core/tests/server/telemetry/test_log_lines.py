@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from statekeep_core.server import log_lines
-from statekeep_core.server.log_lines import Drain, LineHandler
+from statekeep_core.server.telemetry import log_lines
+from statekeep_core.server.telemetry.log_lines import Drain, LineHandler
 
 MANY = 300
 WAITING = 10
@@ -156,7 +156,7 @@ def test_lines_are_added_to_a_file(tmp_path: Path) -> None:
 
 FORKS = f"""
 import logging, os
-from statekeep_core.server.log_lines import Drain, LineHandler
+from statekeep_core.server.telemetry.log_lines import Drain, LineHandler
 reader, writer = os.pipe()
 handler = LineHandler(Drain(writer))
 for number in range({MANY}):

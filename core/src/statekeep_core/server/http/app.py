@@ -19,15 +19,21 @@ from statekeep_core._shared.state.json_form import JsonForm
 from statekeep_core._shared.state.routes import SENDING_HEADER
 from statekeep_core._shared.state.sendings import sending_of
 from statekeep_core.metastore.credentials import OPERATOR
+from statekeep_core.server.endpoints import ENDPOINTS
+from statekeep_core.server.health import Health
+from statekeep_core.server.openapi.document import OPENAPI_PATH, openapi_document
+from statekeep_core.server.telemetry.logs import event
+from statekeep_core.server.telemetry.observing import (
+    CLIENT_GONE,
+    METRICS_PATH,
+    NOBODY,
+    UNKNOWN_OPERATION,
+    Exchange,
+)
 
-from . import openapi, responses
+from . import responses
 from .answer_room import AnswerRoom
 from .bodies import Bodies, ClientGoneError
-from .endpoints import ENDPOINTS
-from .health import Health
-from .logs import event
-from .observation import Observation
-from .observing import CLIENT_GONE, METRICS_PATH, UNKNOWN_OPERATION, Exchange
 from .responses import Response
 
 if TYPE_CHECKING:
@@ -35,12 +41,13 @@ if TYPE_CHECKING:
 
     from statekeep_core._shared.state.sendings import Sending
     from statekeep_core._shared.state.wire import Plain
+    from statekeep_core.server.access import Access
+    from statekeep_core.server.caller import Caller
+    from statekeep_core.server.endpoints import Endpoint
+    from statekeep_core.server.engine import Call, Engine
+    from statekeep_core.server.telemetry.observing import Headers, Observers
 
-    from .access import Access
-    from .caller import Caller
-    from .endpoints import Endpoint
-    from .engine import Call, Engine
-    from .observing import Headers
+    from .metrics_page import MetricsPage
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -55,7 +62,7 @@ _OTHERS = MappingProxyType(
     {
         "/health/live": "health/live",
         "/health/ready": "health/ready",
-        openapi.PATH: "openapi",
+        OPENAPI_PATH: "openapi",
         METRICS_PATH: "metrics",
     }
 )
@@ -70,12 +77,12 @@ class Application:
         engine: Engine,
         access: Access,
         bodies: Bodies | None = None,
-        observation: Observation | None = None,
+        observers: Observers = NOBODY,
         room: AnswerRoom | None = None,
     ) -> None:
         self.health = Health(engine)
-        self._observation = observation or Observation()
-        self._observers = self._observation.observers
+        self.metrics_page: MetricsPage | None = None
+        self._observers = observers
         self._engine = engine
         self._access = access
         self._bodies = bodies or Bodies()
@@ -188,14 +195,13 @@ class Application:
             problem = await self.health.problem()
             document = {"status": "ready"} if problem is None else {"status": "unready", "problem": problem}
             return responses.of_document(document, 200 if problem is None else 503)
-        if path == openapi.PATH and is_get:
-            self._document = self._document or responses.of_document(openapi.document())
+        if path == OPENAPI_PATH and is_get:
+            self._document = self._document or responses.of_document(openapi_document())
             return self._document
-        page = self._observation.page
-        if path == METRICS_PATH and is_get and page is not None:
+        if path == METRICS_PATH and is_get and self.metrics_page is not None:
             exchange.caller = await self._access.caller_of(_text(exchange.headers.get(b"authorization")))
             _check_operator(exchange.caller)
-            return await page.response()
+            return await self.metrics_page.response()
         if endpoint is None and not path.startswith("/health/"):
             raise NotFoundError(what="this path")
         allowed = b"POST" if endpoint is not None else b"GET, HEAD"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from statekeep_core._shared.state.errors import UnavailableError
-from statekeep_core.server.answer_room import AnswerRoom
-from statekeep_core.server.app import Application
+from statekeep_core.server.http.answer_room import AnswerRoom
+from statekeep_core.server.http.app import Application
 
 from core.tests.server.served import Served, run
 

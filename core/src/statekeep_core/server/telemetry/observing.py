@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from statekeep_core._shared.state.messages import Swept
-
-    from .caller import Caller
+    from statekeep_core.server.caller import Caller
 
     Headers = Mapping[bytes, bytes]
 

@@ -11,8 +11,7 @@ from statekeep_core._shared.state.errors import (
     UnavailableError,
     error_from,
 )
-
-from .observing import OK
+from statekeep_core.server.telemetry.observing import OK
 
 if TYPE_CHECKING:
     from statekeep_core._shared.state.wire import Plain

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from statekeep_core.server.access_log import AccessLog
 from statekeep_core.server.caller import Caller
-from statekeep_core.server.observing import Exchange
+from statekeep_core.server.telemetry.access_log import AccessLog
+from statekeep_core.server.telemetry.observing import Exchange
 from statekeep_core.server.tokens import TaskToken
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

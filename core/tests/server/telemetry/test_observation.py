@@ -8,7 +8,7 @@ import sys
 import pytest
 from statekeep_core import config
 from statekeep_core._shared.state.errors import UnsupportedError
-from statekeep_core.server.observation import observation_of
+from statekeep_core.server.telemetry.observation import observation_of
 
 
 def observe(**options: str) -> None:
@@ -20,7 +20,7 @@ def test_a_server_that_nobody_watches_loads_nothing_of_what_would() -> None:
     script = (
         "import sys, statekeep_core.server.serving as _\n"
         "from statekeep_core import config\n"
-        "from statekeep_core.server.observation import observation_of\n"
+        "from statekeep_core.server.telemetry.observation import observation_of\n"
         "environ = {'STATEKEEP_CONFIG': ''}\n"
         "observation_of(config.load(environ).server, environ)\n"
         "print(*sorted(sys.modules))"
@@ -37,7 +37,7 @@ def test_metrics_that_are_not_installed_are_refused_with_the_name_of_what_is_mis
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("prometheus_client")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "statekeep_core.server.metrics", raising=False)
+    monkeypatch.delitem(sys.modules, "statekeep_core.server.telemetry.metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(UnsupportedError, match=r"statekeep-core\[metrics\]"):
         observe(**options)

@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 from prometheus_client.parser import text_string_to_metric_families
 from statekeep_core._shared.state.messages import Swept
-from statekeep_core.server.metrics import Metrics
-from statekeep_core.server.metrics_page import MetricsApplication, MetricsPage
-from statekeep_core.server.observation import Observation
-from statekeep_core.server.observing import Observers
+from statekeep_core.server.http.metrics_page import MetricsApplication, MetricsPage
+from statekeep_core.server.telemetry.metrics import Metrics
+from statekeep_core.server.telemetry.observing import Observers
 from statekeep_core.traffic import Traffic
 
 from core.tests.server.served import TASK, Served, run
@@ -31,8 +30,8 @@ def counted(found: Samples, name: str, **labels: str) -> float:
     return found[name, tuple(sorted(labels.items()))]
 
 
-def observed(metrics: Metrics) -> Observation:
-    return Observation(Observers([metrics]), metrics)
+def observed(metrics: Metrics) -> Observers:
+    return Observers([metrics])
 
 
 def test_requests_tries_queues_and_groups_are_counted(tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_requests_tries_queues_and_groups_are_counted(tmp_path: Path) -> None:
         assert counted(found, "group_requests_sum", queue="all") >= 6
         assert counted(found, "queue_waiting", queue="all") == 0
 
-    run(tmp_path, scenario, observation=observed(metrics))
+    run(tmp_path, scenario, observers=observed(metrics))
 
 
 def test_a_refusal_of_a_full_queue_is_counted(tmp_path: Path) -> None:
@@ -73,7 +72,7 @@ def test_a_refusal_of_a_full_queue_is_counted(tmp_path: Path) -> None:
         refused = [answered for answered in await asyncio.gather(*asked) if answered.status == 503]
         assert len(refused) == counted(samples(metrics.page()), "queue_refused_total", queue="all") > 0
 
-    run(tmp_path, scenario, observation=observed(metrics), waiting_limit=3)
+    run(tmp_path, scenario, observers=observed(metrics), waiting_limit=3)
 
 
 def test_what_is_counted_elsewhere_is_taken_over_once() -> None:
@@ -102,11 +101,11 @@ def test_a_store_that_does_not_answer_is_down(tmp_path: Path) -> None:
 
 def test_the_metrics_are_an_operators_to_read_and_of_nobody_who_is_not_asked_for_them(tmp_path: Path) -> None:
     metrics = Metrics()
-    observation = observed(metrics)
+    observers = observed(metrics)
 
     async def scenario(served: Served) -> None:
         assert (await served.ask("/metrics", method="GET")).status == 404
-        observation.page = MetricsPage(metrics, served.engine)
+        served.app.metrics_page = MetricsPage(metrics, served.engine)
         token = await served.started()
         for proof, status in [(None, 401), (served.worker, 403), (token, 403)]:
             assert (await served.ask("/metrics", proof=proof, method="GET")).status == status
@@ -114,7 +113,7 @@ def test_the_metrics_are_an_operators_to_read_and_of_nobody_who_is_not_asked_for
         assert start["status"] == 200
         assert b"statekeep_requests_total" in body
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
 
 
 def test_an_address_of_their_own_shows_the_metrics_and_nothing_else(tmp_path: Path) -> None:
@@ -128,4 +127,4 @@ def test_an_address_of_their_own_shows_the_metrics_and_nothing_else(tmp_path: Pa
             start, _ = await served.raw(path, {"task": TASK}, method=method)
             assert start["status"] == 404
 
-    run(tmp_path, scenario, observation=observed(metrics))
+    run(tmp_path, scenario, observers=observed(metrics))

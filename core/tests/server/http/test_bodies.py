@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from statekeep_core._shared.state.errors import InvalidRequestError, UnavailableError, ValueTooLargeError
-from statekeep_core.server.bodies import Bodies
+from statekeep_core.server.http.bodies import Bodies
 
 
 def giving(*parts: bytes) -> Callable[[], Awaitable[Any]]:

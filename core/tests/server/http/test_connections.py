@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from statekeep_core.server.connections import BoundedProtocol, Limits, bounded
+from statekeep_core.server.http.connections import BoundedProtocol, Limits, bounded
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 # What one test is about is short, and nothing else ends by itself while the machine is busy.

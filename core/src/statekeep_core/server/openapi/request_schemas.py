@@ -9,7 +9,7 @@ from statekeep_core._shared.state import messages as m
 from .message_schemas import ASSET_ID, NULL, Schema, reference_to
 
 if TYPE_CHECKING:
-    from .endpoints import Endpoint
+    from statekeep_core.server.endpoints import Endpoint
 
 _HAVE_HISTORY = (m.ListHistory, m.Rewind)
 

@@ -7,18 +7,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state.errors import StatekeepError
+from statekeep_core.server.telemetry.metrics import CONTENT_TYPE
+from statekeep_core.server.telemetry.observing import METRICS_PATH
+from statekeep_core.server.telemetry.store_figures import store_figures
 
 from . import responses
-from .metrics import CONTENT_TYPE
-from .observing import METRICS_PATH
 from .responses import Response
-from .store_figures import store_figures
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .engine import Engine
-    from .metrics import Metrics
+    from statekeep_core.server.engine import Engine
+    from statekeep_core.server.telemetry.metrics import Metrics
 
 # The queues are looked at so often; the store only when somebody reads.
 _SAMPLE_SECONDS = 1.0

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from statekeep_core.server.metrics_files import VARIABLE, shared_by_workers
+from statekeep_core.server.telemetry.metrics_files import VARIABLE, shared_by_workers
 
 _COUNTS = """
 import os, sys
-from statekeep_core.server.observation import observation_of
+from statekeep_core.server.telemetry.observation import observation_of
 from statekeep_core import config
 observation_of(config.load({"STATEKEEP_CONFIG": "", "STATEKEEP__SERVER__METRICS": "true"}).server, os.environ)
 print("counting", os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
@@ -23,11 +23,11 @@ print("counting", os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 _REFUSES = """
 import os, signal, sys
 from pathlib import Path
-from statekeep_core.server.metrics_files import set_aside
+from statekeep_core.server.telemetry.metrics_files import set_aside
 from statekeep_core.traffic import NO_TRAFFIC
 folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
 place = set_aside(Path(folder))
-from statekeep_core.server.metrics import Metrics
+from statekeep_core.server.telemetry.metrics import Metrics
 metrics = Metrics(folder, place)
 for _ in range(2):
     metrics.queue_refused("all")
@@ -106,7 +106,7 @@ def test_workers_at_once_have_places_of_their_own(tmp_path: Path) -> None:
 
 _HOLDS = """
 import os, sys
-from statekeep_core.server.metrics_files import shared_by_workers
+from statekeep_core.server.telemetry.metrics_files import shared_by_workers
 with shared_by_workers(os.environ):
     worker = os.fork()
     if worker == 0:

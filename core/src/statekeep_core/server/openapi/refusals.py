@@ -9,7 +9,7 @@ from statekeep_core._shared.state import errors as e
 from statekeep_core._shared.state import messages as m
 
 if TYPE_CHECKING:
-    from .endpoints import Endpoint
+    from statekeep_core.server.endpoints import Endpoint
 
     Errors = tuple[type[e.StatekeepError], ...]
 

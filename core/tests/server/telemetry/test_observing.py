@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from statekeep_core.server.observing import (
+from statekeep_core.server.telemetry.observing import (
     Exchange,
     Observer,
     Observers,

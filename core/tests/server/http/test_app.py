@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from statekeep_core.server.bodies import Bodies
+from statekeep_core.server.http.bodies import Bodies
 
 from core.tests.server.served import TASK, Answered, Served, run
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from statekeep_core.embedded import open_store
 from statekeep_core.policy import Policy, Work
-from statekeep_core.server import store_figures as figures_module
-from statekeep_core.server.store_figures import StoreFigures, store_figures
+from statekeep_core.server.telemetry import store_figures as figures_module
+from statekeep_core.server.telemetry.store_figures import StoreFigures, store_figures
 
 from core.tests.server.served import Served, run
 

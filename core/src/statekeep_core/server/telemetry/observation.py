@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep.config import load_section
 from statekeep.tracing.wanting import are_traces_wanted
@@ -21,42 +19,20 @@ from .metrics_files import VARIABLE, folder_of_workers, set_aside
 from .observing import NOBODY, Observer, Observers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from statekeep_core.server_options import Server
 
-    from .engine import Engine
     from .metrics import Metrics
-    from .metrics_page import MetricsPage
 
 _log = logging.getLogger(__name__)
 
 
-class Observation:
-    """The observers of one process. ``page`` is where its metrics are read, while it serves and has any."""
+class Observation(NamedTuple):
+    """The observers of one process, and what it counts, if it counts."""
 
-    def __init__(self, observers: Observers = NOBODY, metrics: Metrics | None = None) -> None:
-        self.observers = observers
-        self.page: MetricsPage | None = None
-        self._metrics = metrics
-
-    @contextlib.asynccontextmanager
-    async def of(self, engine: Engine, options: Server) -> AsyncIterator[None]:
-        """Show the metrics of an engine during this block, at an address of their own if they have one."""
-        if self._metrics is None:
-            yield
-            return
-        from .metrics_page import MetricsPage
-        from .metrics_serving import serving_metrics
-
-        self.page = MetricsPage(self._metrics, engine)
-        sampling = asyncio.ensure_future(self.page.run())
-        try:
-            async with serving_metrics(self.page, options):
-                yield
-        finally:
-            sampling.cancel()
-            await asyncio.wait([sampling])
+    observers: Observers = NOBODY
+    metrics: Metrics | None = None
 
     def close(self) -> None:
         """Hand over what was not handed over yet."""

@@ -9,9 +9,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from statekeep import config as sdk
-from statekeep_core.server.observation import Observation
-from statekeep_core.server.observing import Observers
-from statekeep_core.server.tracing import Tracing
+from statekeep_core.server.telemetry.observing import Observers
+from statekeep_core.server.telemetry.tracing import Tracing
 
 from core.tests.server.served import Served, run
 
@@ -19,7 +18,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = f"00-{TRACE}-{PARENT}-01"
 
 
-def traced(share: str = "1.0") -> tuple[Observation, InMemorySpanExporter]:
+def traced(share: str = "1.0") -> tuple[Observers, InMemorySpanExporter]:
     """Return what traces, and where its spans end up: nothing is sent."""
     options = {"STATEKEEP__TRACING__ENDPOINT": "http://c:1", "STATEKEEP__TRACING__SAMPLED_SHARE": share}
     settings = sdk.load({"STATEKEEP_CONFIG": "", **options})
@@ -27,7 +26,7 @@ def traced(share: str = "1.0") -> tuple[Observation, InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     tracing._provider._active_span_processor._span_processors = ()
     tracing._provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return Observation(Observers([tracing])), exporter
+    return Observers([tracing]), exporter
 
 
 def spans_of(exporter: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
@@ -35,13 +34,13 @@ def spans_of(exporter: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
 
 
 def test_a_request_lies_under_the_span_that_it_names_and_the_stores_work_under_it(tmp_path: Path) -> None:
-    observation, exporter = traced()
+    observers, exporter = traced()
 
     async def scenario(served: Served) -> None:
         token = await served.started()
         await served.ask("/execution/v1/set", {"key": "k", "value": 1}, token, traceparent=SAMPLED)
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     [span] = spans_of(exporter, "set")
     assert span.parent is not None
     assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (TRACE, PARENT)
@@ -52,7 +51,7 @@ def test_a_request_lies_under_the_span_that_it_names_and_the_stores_work_under_i
 
 
 def test_what_is_not_sampled_elsewhere_is_not_recorded_here(tmp_path: Path) -> None:
-    observation, exporter = traced()
+    observers, exporter = traced()
 
     async def scenario(served: Served) -> None:
         token = await served.started()
@@ -60,23 +59,23 @@ def test_what_is_not_sampled_elsewhere_is_not_recorded_here(tmp_path: Path) -> N
         unsampled = SAMPLED.removesuffix("1") + "0"
         await served.ask("/execution/v1/set", {"key": "k", "value": 1}, token, traceparent=unsampled)
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     assert exporter.get_finished_spans() == ()
 
 
 def test_the_share_is_of_the_traces_that_begin_here(tmp_path: Path) -> None:
-    observation, exporter = traced(share="0.0")
+    observers, exporter = traced(share="0.0")
 
     async def scenario(served: Served) -> None:
         token = await served.started()
         await served.ask("/execution/v1/set", {"key": "k", "value": 1}, token, traceparent=SAMPLED)
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     assert {span.name for span in exporter.get_finished_spans()} == {"set", "store"}
 
 
 def test_a_refusal_is_told_by_its_code_and_only_a_fault_is_an_error(tmp_path: Path) -> None:
-    observation, exporter = traced()
+    observers, exporter = traced()
 
     async def scenario(served: Served) -> None:
         token = await served.started()
@@ -84,7 +83,7 @@ def test_a_refusal_is_told_by_its_code_and_only_a_fault_is_an_error(tmp_path: Pa
         await served.engine.close()
         await served.ask("/execution/v1/get", {"key": "k"}, token, idempotency_key="the-id")
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     [refused], [failed] = spans_of(exporter, "set"), spans_of(exporter, "get")
     assert (refused.attributes or {})["statekeep.code"] == "conflict"
     assert refused.status.status_code is StatusCode.UNSET
@@ -98,7 +97,7 @@ def test_a_refusal_is_told_by_its_code_and_only_a_fault_is_an_error(tmp_path: Pa
 
 
 def test_whoever_looks_after_the_servers_health_is_not_traced(tmp_path: Path) -> None:
-    observation, exporter = traced()
+    observers, exporter = traced()
 
     async def scenario(served: Served) -> None:
         await served.started()
@@ -106,5 +105,5 @@ def test_whoever_looks_after_the_servers_health_is_not_traced(tmp_path: Path) ->
         await served.ask("/health/live", method="GET")
         await served.ask("/health/ready", method="GET", traceparent=SAMPLED)
 
-    run(tmp_path, scenario, observation=observation)
+    run(tmp_path, scenario, observers=observers)
     assert exporter.get_finished_spans() == ()

@@ -8,14 +8,14 @@ from typing import Any
 from statekeep_core import __version__
 from statekeep_core._shared.state.errors import error_classes
 from statekeep_core._shared.state.routes import REQUEST_ID_HEADER, SENDING_HEADER
+from statekeep_core.server.endpoints import ENDPOINTS, Endpoint
 
-from .endpoints import ENDPOINTS, Endpoint
 from .message_schemas import Schema, messages_in, reference_to, schema_of
 from .refusals import refusals_of
 from .reply_kinds import REPLIES
 from .request_schemas import is_body_required, request_schema
 
-PATH = "/openapi.json"
+OPENAPI_PATH = "/openapi.json"
 
 _EVERY_ANSWER: MappingProxyType[str, Schema] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ _HEADERS: MappingProxyType[int, Schema] = MappingProxyType(
 _HEALTH = {"/health/live": "whether the server lives", "/health/ready": "whether it can take requests now"}
 
 
-def document() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """Return the document, plain."""
     return {
         "openapi": "3.1.0",

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
 
-from . import listening
+from statekeep_core.server import listening
+
 from .connections import BoundedProtocol
-from .metrics_page import MetricsApplication
+from .metrics_page import MetricsApplication, MetricsPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from statekeep_core.server.engine import Engine
+    from statekeep_core.server.telemetry.metrics import Metrics
     from statekeep_core.server_options import Server
-
-    from .metrics_page import MetricsPage
 
 _BACKLOG = 64
 
@@ -30,11 +31,23 @@ class Place(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def serving_metrics(page: MetricsPage, options: Server) -> AsyncIterator[None]:
-    """Show a page at the address of the settings, if there is one, during this block.
+async def showing_metrics(metrics: Metrics, engine: Engine, options: Server) -> AsyncIterator[MetricsPage]:
+    """Keep a page of metrics during this block, served at an address of its own if the settings have one.
 
     Raises :class:`StoreUnusableError` when the address is not to be had.
     """
+    page = MetricsPage(metrics, engine)
+    sampling = asyncio.ensure_future(page.run())
+    try:
+        async with _serving(page, options):
+            yield page
+    finally:
+        sampling.cancel()
+        await asyncio.wait([sampling])
+
+
+@contextlib.asynccontextmanager
+async def _serving(page: MetricsPage, options: Server) -> AsyncIterator[None]:
     if not options.metrics_address:
         yield
         return
