@@ -19,3 +19,19 @@ def test_a_credential_that_would_be_good_for_no_time_is_refused_and_not_made(
     assert (status, said.out) == (USAGE, "")
     assert "is no number of days above 0" in said.err
     assert not (tmp_path / "state.db").exists()
+
+
+def test_a_listing_says_what_has_expired_what_will_and_what_was_revoked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STATEKEEP_CONFIG", "")
+    monkeypatch.setenv("STATEKEEP__DATABASE__URL", str(tmp_path / "state.db"))
+    at_once = "--days=1e-12"
+    for name, *days in [("kept",), ("over", at_once), ("short", "--days=3"), ("taken", at_once)]:
+        assert run_command(["server", "credentials", "add", name, *days]) == 0
+    assert run_command(["server", "credentials", "revoke", "taken"]) == 0
+    capsys.readouterr()
+    assert run_command(["server", "credentials", "list"]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    states = {name: state.split(" 2")[0] for name, _, _, state in lines}
+    assert states == {"kept": "never expires", "over": "expired", "short": "expires", "taken": "revoked"}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Sequence
 
+    from statekeep_core.metastore.credentials import CredentialRecord
     from statekeep_core.policy import Work
 
 SUMMARY = "serve the store to many workers"
@@ -126,11 +127,19 @@ def _days(text: str) -> float:
 def _list_credentials(_: Namespace) -> int:
     from statekeep_core.metastore import credentials
 
-    for record in _transact(lambda work: credentials.every(work.tx)):
-        expires = "never expires" if record.expires_at is None else f"expires {_shown(record.expires_at)}"
-        state = expires if record.revoked_at is None else f"revoked {_shown(record.revoked_at)}"
+    records, now_us = _transact(lambda work: (credentials.every(work.tx), work.tx.now.wall_us))
+    for record in records:
+        state = _state_of(record, now_us)
         sys.stdout.write(f"{record.name}\t{record.role}\tmade {_shown(record.created_at)}\t{state}\n")
     return 0
+
+
+def _state_of(record: CredentialRecord, now_us: int) -> str:
+    if record.revoked_at is not None:
+        return f"revoked {_shown(record.revoked_at)}"
+    if record.expires_at is None:
+        return "never expires"
+    return f"{'expired' if record.expires_at <= now_us else 'expires'} {_shown(record.expires_at)}"
 
 
 def _revoke_credential(arguments: Namespace) -> int:
