@@ -94,7 +94,7 @@ class Arena:
 
     def run(self, seed: int, seconds: float) -> History:
         """Run one history and return it, with a last look at every key in it."""
-        tasks, assets = [f"t{seed}-0", f"t{seed}-1"], [f"a{seed}"]
+        tasks, assets = [f"t{seed}-0", f"t{seed}-1"], [f"a{seed}", f"c{seed}"]
         files = [self._folder / f"{seed}-{number}.jsonl" for number in range(len(self._clients))]
         self._declare(assets)
         self._faults.reseed(seed)
@@ -143,7 +143,7 @@ class Arena:
 
     def _last_look(self, deeds: Sequence[Deed], assets: list[str], path: Path) -> list[Deed]:
         asker = _patiently(self._servers.direct_urls)
-        cells = sorted({step.cell for deed in deeds for step in deed.steps})
+        cells = sorted({cell for deed in deeds for cell in deed.keys})
         looks = [
             (_deed("state")._replace(steps=(step,)), requests.state((step,), None))
             for step in (Step("get", cell) for cell in cells)
@@ -166,6 +166,8 @@ def counted(deeds: Sequence[Deed]) -> Counter[str]:
     for deed in deeds:
         counts["deeds"] += 1
         counts[f"{deed.verb} {deed.outcome}"] += 1
+        counts["lists"] += deed.is_list
+        counts.update(f"{_name(step)} {deed.outcome}" for step in deed.steps if deed.verb == "state")
         counts["answers lost"] += sum(attempt.fate == LOST for attempt in deed.attempts)
         counts["overtaken"] += sum(attempt.fate == OVERTAKEN for attempt in deed.attempts)
         counts["unknown outcomes"] += deed.outcome == UNKNOWN and bool(deed.sent)
@@ -176,6 +178,12 @@ def counted(deeds: Sequence[Deed]) -> Counter[str]:
     ended = {(d.task, d.try_number) for d in deeds if d.verb == "finish" and d.outcome != REFUSED}
     counts["takeovers"] = sum((task, number + 1) in takeovers for task, number in takeovers - ended)
     return counts
+
+
+def _name(step: Step) -> str:
+    how = " now" if step.apply_now else " staged" if step.is_of_asset else ""
+    condition = " if absent" if step.if_absent else " if version" if step.if_version is not None else ""
+    return step.kind + condition + ("" if step.kind == "get" else how)
 
 
 def _patiently(urls: Sequence[str]) -> Asker:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tests.histories.deeds import OK, REFUSED, UNKNOWN, Answer, Deed, Step
 
 ENDED = ("succeeded", "failed")
+_REMOVING = ("delete", "clear")
 # Refusals that a key's own state explains. Others are answered before anybody looks at the key.
 _EXPLAINED = ("superseded", "try_finished", "conflict", "try_running", "already_succeeded")
 
@@ -141,7 +142,7 @@ def _stepped(state: State | None, deed: Deed, cell: str, count: int) -> State | 
     for step, answer in list(zip(deed.steps, answers, strict=True))[:count]:
         if state is None:
             return None
-        if step.cell == cell:
+        if step.concerns(cell):
             state = _one_step(state, deed, step, answer)
     return state
 
@@ -157,18 +158,31 @@ def _one_step(state: State, deed: Deed, step: Step, answer: Answer | None) -> St
     judged = _judged(view, step)
     if judged is None:
         return None
-    view, value = judged, _outcome(judged.value, step)
-    if answer is not None and not _is_as_told(step, view.value, value, answer):
+    left = _taken(judged, step)
+    if answer is not None and not _is_as_told(step, judged.value, left.value, answer):
         return None
     if is_staging:
-        if answer is not None and answer.version is not None:
-            return None
-        staged = life._replace(staged=(*life.staged, step))
-        return state._replace(standing=view.base).living(staged)
-    if answer is not None and (answer.version is None) != (step.kind == "delete"):
+        state = state.living(life._replace(staged=(*life.staged, step)))
+    if is_staging or _changes_nothing(judged, step):
+        return _with_version_told(state, left, step, answer)
+    if answer is not None and (answer.version is None) != (step.kind in _REMOVING):
         return None
-    standing = view.base.written(value, None if answer is None else answer.version)
+    standing = left.base.written(left.value, None if answer is None else answer.version)
     return None if standing is None else state._replace(standing=standing)
+
+
+def _changes_nothing(view: _View, step: Step) -> bool:
+    """Return whether it is a maximum that is not raised. It leaves the version, too, as it was."""
+    return step.kind == "set_max" and view.value is not None and _outcome(view.value, step) == view.value
+
+
+def _with_version_told(state: State, left: _View, step: Step, answer: Answer | None) -> State | None:
+    """Return the state after a step that writes nothing here and now; None when told of another version."""
+    is_entry = step.kind == "set_max" and not left.touched
+    standing = left.base.seen_as(answer.version) if is_entry and answer is not None else left.base
+    if standing is None or (answer is not None and not is_entry and answer.version is not None):
+        return None
+    return state._replace(standing=standing)
 
 
 def _read(state: State, view: _View, answer: Answer | None) -> State | None:
@@ -185,13 +199,22 @@ def _read(state: State, view: _View, answer: Answer | None) -> State | None:
 def _is_as_told(step: Step, before: str | None, value: str | None, answer: Answer) -> bool:
     if step.kind == "delete":
         return answer.removed == int(before is not None)
-    return step.kind == "set" or answer.value == value
+    return step.kind in ("set", "clear") or answer.value == value
 
 
 def _outcome(value: str | None, step: Step) -> str | None:
     if step.kind == "increment":
         return str(int(value or "0") + int(step.value or "0"))
-    return None if step.kind == "delete" else step.value
+    if step.kind == "set_max" and value is not None:
+        return max(value, step.value or "0", key=int)
+    return None if step.kind in _REMOVING else step.value
+
+
+def _taken(view: _View, step: Step) -> _View:
+    """Return the view after a step. What removes nothing, or raises no maximum, touches nothing."""
+    removes_nothing = step.kind in _REMOVING and view.value is None
+    touches = not removes_nothing and not _changes_nothing(view, step)
+    return _View(view.base, _outcome(view.value, step), view.touched or touches)
 
 
 def _judged(view: _View, step: Step) -> _View | None:
@@ -210,9 +233,7 @@ def _replayed(view: _View, staged: tuple[Step, ...], *, judges: bool = True) -> 
         judged = _judged(view, step) if judges else view
         if judged is None:
             return None
-        value = _outcome(judged.value, step)
-        touches = step.kind != "delete" or judged.value is not None
-        view = _View(judged.base, value, judged.touched or touches)
+        view = _taken(judged, step)
     return view
 
 
@@ -228,7 +249,7 @@ def _is_refused(state: State, deed: Deed, cell: str) -> bool:
     if deed.try_number and (life.try_number, life.status) != (deed.try_number, "running"):
         return False
     step = deed.steps[deed.failed_step]
-    if step.cell != cell:
+    if not step.concerns(cell):
         return True
     before = _stepped(state, deed._replace(answers=()), cell, deed.failed_step)
     return before is not None and _is_conflict(before, deed, step)

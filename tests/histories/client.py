@@ -57,9 +57,12 @@ class Party:
         self._ledger = ledger.open("w")
         self._lock = Lock()
         self._tries: dict[str, list[OpenTry]] = defaultdict(list)
+        self._over: set[tuple[str, int]] = set()
 
     def record(self, deed: Deed) -> None:
         with self._lock:
+            if deed.code in FENCED:
+                self._over.add((deed.task, deed.try_number))
             self._ledger.write(write_line(deed))
 
     def opened(self, of_try: OpenTry) -> None:
@@ -71,12 +74,12 @@ class Party:
             return self._tries[task][-1]
 
     def some_try(self, draw: random.Random) -> OpenTry | None:
-        """Return a try, mostly the last one that this process started, and sometimes one before it."""
+        """Return a try that this process started: mostly one that may be current, but sometimes any."""
         with self._lock:
-            tries = self._tries[draw.choice(self.assignment.tasks)]
-            if not tries:
-                return None
-            return tries[-1] if draw.random() < 0.9 else draw.choice(tries)
+            tries = [of_try for task in self.assignment.tasks for of_try in self._tries[task]]
+            current = [each for each in tries if (each.task, each.try_number) not in self._over]
+            tries = tries if draw.random() < 0.1 else current
+            return draw.choice(tries) if tries else None
 
     def close(self) -> None:
         self._ledger.close()
@@ -129,9 +132,10 @@ class Role(Thread):
         """Ask for something random."""
         task = "" if of_try is None else of_try.task
         deed = self.deed("state", task, 0 if of_try is None else of_try.try_number)
-        steps = self._drawing.steps(of_try)
+        deed = self._drawing.deed(deed, of_try)
         attempts = _MANY_ATTEMPTS if self._draw.random() < 0.8 else 1
-        done = self.ask(deed._replace(steps=steps), proof, requests.state(steps, of_try), attempts)
+        request = requests.state(deed.steps, of_try, is_list=deed.is_list)
+        done = self.ask(deed, proof, request, attempts)
         self._drawing.learn(done)
         return done
 

@@ -23,9 +23,11 @@ class Attempt(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One get, set, delete or increment. ``cell`` is where: ``task/NAME/KEY`` or ``asset/NAME/KEY``.
+    """One get, set, set_max, increment, delete or clear.
 
-    ``value`` is JSON text: what is set, or added. ``apply_now``: an asset write that is not staged.
+    ``cell`` is where: ``task/NAME/KEY`` or ``asset/NAME/KEY``; of a clear, which concerns every key, the key
+    is empty. ``value`` is JSON text: what is set, compared or added. ``apply_now``: an asset write that is
+    not staged.
     """
 
     kind: str
@@ -42,6 +44,10 @@ class Step(NamedTuple):
     @property
     def is_conditional(self) -> bool:
         return self.if_version is not None or self.if_absent
+
+    def concerns(self, cell: str) -> bool:
+        """Return whether the step reads or changes a key."""
+        return self.cell == cell or (self.kind == "clear" and cell.startswith(self.cell))
 
 
 class Answer(NamedTuple):
@@ -60,6 +66,7 @@ class Deed(NamedTuple):
     answers are its rows). ``try_number`` is the caller's, for a start the one that it was given; 0 for an
     operator. ``code`` is that of the refusal; ``shown`` the version that a conflict told, ``failed_step`` the
     place (from 0) of the step that was refused in a batch. ``succeeded``: of a finish, what was asked.
+    ``is_list``: the steps are gets, of every key that there may be, and were asked for as a list.
     """
 
     request_id: str
@@ -78,6 +85,7 @@ class Deed(NamedTuple):
     rerun: bool = False
     fresh: bool = False
     lease_seconds: float = 60.0
+    is_list: bool = False
 
     @property
     def sent(self) -> tuple[Attempt, ...]:
@@ -95,6 +103,11 @@ class Deed(NamedTuple):
     @property
     def writer(self) -> str:
         return f"{self.task}#{self.try_number}" if self.try_number else self.client
+
+    @property
+    def keys(self) -> set[str]:
+        """The cells of single keys that its steps name."""
+        return {step.cell for step in self.steps if step.kind != "clear"}
 
     @property
     def is_read(self) -> bool:

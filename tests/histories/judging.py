@@ -41,9 +41,10 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
         *_staging(deeds),
         *_versions(deeds),
         *_torn_batches(deeds),
+        *_clears(deeds),
         *_totals(deeds),
     ]
-    cells = sorted({step.cell for deed in deeds for step in deed.steps})
+    cells = sorted({cell for deed in deeds for cell in deed.keys})
     judged = partial(judge_cell, deeds, _given_up_at(deeds), limit=limit)
     verdicts = {cell: judged(cell) for cell in cells}
     for cell, verdict in verdicts.items():
@@ -60,7 +61,7 @@ def judge(deeds: Sequence[Deed], *, limit: int = DEFAULT_LIMIT) -> Judgement:
 def judge_cell(deeds: Sequence[Deed], given_up_at: Mapping[str, float], cell: str, *, limit: int) -> Verdict:
     """Say whether what was done to one key, and the lives of the tries that did it, have an order."""
     scope, name, _ = cell.split("/", 2)
-    touching = [d for d in deeds if d.verb == "state" and any(step.cell == cell for step in d.steps)]
+    touching = [d for d in deeds if d.verb == "state" and any(step.concerns(cell) for step in d.steps)]
     tasks = {deed.task for deed in touching if deed.try_number}
     lives = [deed for deed in deeds if deed.verb in ("start", "finish") and deed.task in tasks]
     all_moves = partial(_moves, cell=cell, given_up_at=given_up_at)
@@ -185,12 +186,10 @@ def _staging(deeds: Sequence[Deed]) -> Iterator[Violation]:
         if deed.verb == "finish" and deed.succeeded and deed.outcome != REFUSED:
             known = finishes.setdefault(deed.writer, deed)
             finishes[deed.writer] = min(known, deed, key=lambda finish: finish.invoked_at)
-    at_once = {
-        (d.writer, step.cell) for d in deeds for step in d.steps if step.apply_now and step.kind != "get"
-    }
+    at_once = {(d.writer, step) for d in deeds for step in d.steps if step.apply_now and step.kind != "get"}
     for deed, step, answer in _answers(deeds):
-        is_seen = step.is_of_asset and step.kind == "get" and "#" in (answer.writer or "")
-        if not is_seen or (answer.writer, step.cell) in at_once:
+        is_seen = step.is_of_asset and step.kind in ("get", "set_max") and "#" in (answer.writer or "")
+        if not is_seen or any(by == answer.writer and did.concerns(step.cell) for by, did in at_once):
             continue
         finish = finishes.get(answer.writer or "")
         if finish is None or finish.invoked_at > deed.completed_at:
@@ -214,7 +213,8 @@ def _torn_batches(deeds: Sequence[Deed]) -> Iterator[Violation]:
     """Whoever reads two keys at once sees all of a batch's writes, or none."""
     batches = [d for d in deeds if d.verb == "state" and len(d.steps) > 1 and d.outcome == OK]
     for written in batches:
-        versions = {s.cell: a.version for s, a in zip(written.steps, written.answers, strict=True)}
+        each = zip(written.steps, written.answers, strict=True)
+        versions = {s.cell: a.version for s, a in each if s.kind != "clear"}
         last = {cell: version for cell, version in versions.items() if _is_last_write(written.steps, cell)}
         for read in batches:
             seen = {
@@ -229,7 +229,16 @@ def _torn_batches(deeds: Sequence[Deed]) -> Iterator[Violation]:
 
 
 def _is_last_write(steps: Sequence[Step], cell: str) -> bool:
-    return [step for step in steps if step.cell == cell][-1].kind in ("set", "increment")
+    return [step for step in steps if step.concerns(cell)][-1].kind in ("set", "increment")
+
+
+def _clears(deeds: Sequence[Deed]) -> Iterator[Violation]:
+    """A clear in a batch, before which every key is looked at, removes what stood there."""
+    for deed, step, answer in _answers(deeds):
+        if step.kind == "clear" and len(deed.steps) > 1:
+            looks = [look for look, of in zip(deed.answers, deed.steps, strict=True) if of.kind == "get"]
+            if answer.removed != sum(look.value is not None for look in looks):
+                yield Violation("batches", f"{_told(deed)} removed {answer.removed}")
 
 
 def _totals(deeds: Sequence[Deed]) -> Iterator[Violation]:

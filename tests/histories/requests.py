@@ -43,8 +43,11 @@ def opened(task: str, reply: Plain) -> OpenTry:
     return OpenTry(task, reply["try_number"], reply["token"], asset_ids)
 
 
-def state(steps: tuple[Step, ...], of_try: OpenTry | None) -> Any:
+def state(steps: tuple[Step, ...], of_try: OpenTry | None, *, is_list: bool = False) -> Any:
     """Return the message that asks for steps; as an operator does when there is no try."""
+    if is_list:
+        target, _ = _place(steps[0].cell, of_try)
+        return m.ListEntries(target, with_values=True)
     each = tuple(_step(step, of_try) for step in steps)
     return each[0] if len(each) == 1 else m.Batch(each)
 
@@ -54,12 +57,7 @@ def history(asset: str) -> m.ListHistory:
 
 
 def _step(step: Step, of_try: OpenTry | None) -> Any:
-    scope, name, key = step.cell.split("/", 2)
-    target: m.Target
-    if of_try is None:
-        target = m.AssetAddress(name) if scope == "asset" else address(name)
-    else:
-        target = of_try.asset_ids[name] if scope == "asset" else None
+    target, key = _place(step.cell, of_try)
     value = (step.value or "").encode()
     now = step.apply_now and of_try is not None
     match step.kind:
@@ -67,9 +65,20 @@ def _step(step: Step, of_try: OpenTry | None) -> Any:
             return m.Get(key, target)
         case "delete":
             return m.Delete(key, target, step.if_version, now)
+        case "clear":
+            return m.Clear(target, apply_now=now)
         case "increment":
             return m.Increment(key, value, target, apply_now=now)
+        case "set_max":
+            return m.SetMax(key, value, target, apply_now=now)
     return m.Set(key, value, target, if_version=step.if_version, if_absent=step.if_absent, apply_now=now)
+
+
+def _place(cell: str, of_try: OpenTry | None) -> tuple[m.Target, str]:
+    scope, name, key = cell.split("/", 2)
+    if of_try is None:
+        return m.AssetAddress(name) if scope == "asset" else address(name), key
+    return of_try.asset_ids[name] if scope == "asset" else None, key
 
 
 def told(deed: Deed, reply: Plain | None) -> Deed:
@@ -87,6 +96,10 @@ def told(deed: Deed, reply: Plain | None) -> Deed:
             return _with_history(deed, reply["changes"])
         case "BatchDone":
             return deed._replace(answers=tuple(_answer(each) for each in reply["replies"]))
+        case "Entries":
+            found = {entry["key"]: _answer(entry) for entry in reply["entries"]}
+            keys = [step.cell.split("/", 2)[2] for step in deed.steps]
+            return deed._replace(answers=tuple(found.get(key, Answer()) for key in keys))
         case "Entry" | "Absent" | "Written":
             return deed._replace(answers=(_answer(reply),))
     return deed

@@ -10,6 +10,7 @@ from tests.histories.deeds import LOST, OK, OVERTAKEN, REFUSED, UNKNOWN, UNSENT,
 KEY = "task/t/k"
 OTHER = "task/t/o"
 ASSET = "asset/a/k"
+ASSET_OTHER = "asset/a/o"
 TOTAL = "asset/a/total"
 
 _numbers = count()
@@ -76,6 +77,20 @@ def added(value: str, version: int | None, cell: str = KEY, **how: Any) -> tuple
 
 def deleted(removed: int, cell: str = KEY, **how: Any) -> tuple[Step, Answer]:
     return Step("delete", cell)._replace(**how), Answer(None, None, removed)
+
+
+def raised(
+    to: str, left: str, version: int | None, cell: str = KEY, by: str = "", **how: Any
+) -> tuple[Step, Answer]:
+    return Step("set_max", cell, to)._replace(**how), Answer(left, version, 0, by or None)
+
+
+def cleared(removed: int, cell: str = "task/t/", **how: Any) -> tuple[Step, Answer]:
+    return Step("clear", cell)._replace(**how), Answer(None, None, removed)
+
+
+def listed(number: int, when: Attempts, *pairs: tuple[Step, Answer]) -> Deed:
+    return asked(number, when, *pairs)._replace(is_list=True)
 
 
 FIRST = start(1, at(0, 1))
@@ -285,6 +300,93 @@ WRONG: dict[str, tuple[str, History]] = {
             asked(1, at(4, 9), got("3", 7), got("2", 6, OTHER)),
         ],
     ),
+    "a maximum goes down": (
+        "linearizability",
+        [FIRST, asked(1, at(2, 3), wrote("9", 5)), asked(1, at(4, 5), raised("7", "7", 6))],
+    ),
+    "a maximum that was not raised has a new version": (
+        "linearizability",
+        [FIRST, asked(1, at(2, 3), wrote("9", 5)), asked(1, at(4, 5), raised("7", "9", 6))],
+    ),
+    "a maximum that was raised is lost": (
+        "linearizability",
+        [FIRST, asked(1, at(2, 9), raised("7", "7", 6)), asked(1, at(2, 9), raised("3", "3", 7))],
+    ),
+    "a staged maximum replaces what is greater by the time of the success": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, at(2, 3), raised("7", "7", None, ASSET)),
+            asked(0, at(4, 5), wrote("40", 5, ASSET)),
+            finish(1, at(6, 7)),
+            asked(0, at(8, 9), got("7", 6, ASSET, by="t#1")),
+        ],
+    ),
+    "a maximum shows what a failed try has staged": (
+        "staging",
+        [
+            FIRST,
+            asked(1, at(2, 3), wrote("9", None, ASSET)),
+            finish(1, at(4, 5), succeeded=False),
+            asked(0, at(6, 7), raised("7", "9", 5, ASSET, by="t#1")),
+        ],
+    ),
+    "an entry outlives a clear": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, at(2, 3), wrote("1", 5)),
+            asked(1, at(4, 5), cleared(1)),
+            asked(1, at(6, 7), got("1", 5)),
+        ],
+    ),
+    "a clear is done again": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, (*lost(2, 3), *at(4, 5)), cleared(0)),
+            asked(1, at(6, 7), wrote("1", 5)),
+            asked(1, at(8, 9), got(None, None)),
+        ],
+    ),
+    "a staged clear shows before its try has finished": (
+        "linearizability",
+        [
+            asked(0, at(0, 1), wrote("1", 5, ASSET)),
+            FIRST,
+            asked(1, at(2, 3), cleared(1, "asset/a/")),
+            asked(0, at(4, 5), got(None, None, ASSET)),
+        ],
+    ),
+    "a clear removes another number than stood there": (
+        "batches",
+        [FIRST, asked(1, at(2, 3), wrote("1", 5)), asked(1, at(4, 5), got("1", 5), cleared(2))],
+    ),
+    "a delete under a version wins over another": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, at(2, 3), wrote("1", 5)),
+            asked(1, at(4, 5), wrote("2", 6)),
+            asked(1, at(6, 7), deleted(1, if_version=5)),
+        ],
+    ),
+    "a list leaves out what stands": (
+        "linearizability",
+        [
+            FIRST,
+            asked(1, at(2, 3), wrote("1", 5)),
+            listed(1, at(4, 5), got(None, None), got(None, None, OTHER)),
+        ],
+    ),
+    "a list sees a part of a batch": (
+        "batches",
+        [
+            asked(0, at(0, 1), wrote("1", 5, ASSET), wrote("2", 6, ASSET_OTHER)),
+            asked(0, at(2, 9), wrote("3", 7, ASSET), wrote("4", 8, ASSET_OTHER)),
+            listed(0, at(2, 9), got("1", 5, ASSET), got("4", 8, ASSET_OTHER)),
+        ],
+    ),
     "one version is given to two writes": (
         "versions",
         [FIRST, asked(1, at(2, 3), wrote("1", 5)), asked(1, at(4, 5), wrote("2", 5, OTHER))],
@@ -389,6 +491,38 @@ RIGHT: dict[str, History] = {
         asked(1, at(5, 6), got("41", None, ASSET)),
         finish(1, at(6, 7)),
         asked(0, at(8, 9), got("41", 6, ASSET, by="t#1")),
+    ],
+    "a staged maximum is compared with what others wrote since": [
+        FIRST,
+        asked(1, at(2, 3), raised("7", "7", None, ASSET)),
+        asked(0, at(4, 5), wrote("40", 5, ASSET)),
+        asked(1, at(5, 6), got("40", 5, ASSET)),
+        asked(1, at(6, 7), raised("8", "40", 5, ASSET)),
+        finish(1, at(7, 8)),
+        asked(0, at(8, 9), got("40", 5, ASSET)),
+    ],
+    "a maximum that was repeated": [
+        FIRST,
+        asked(1, (*lost(2, 3), *at(6, 7)), raised("7", "7", 5)),
+        asked(1, at(4, 5), raised("5", "7", 5)),
+        asked(1, at(8, 9), raised("9", "9", 6)),
+    ],
+    "a staged clear, and what is staged after it": [
+        asked(0, at(0, 1), wrote("1", 5, ASSET), wrote("2", 6, ASSET_OTHER)),
+        FIRST,
+        asked(1, at(2, 3), got("1", 5, ASSET), got("2", 6, ASSET_OTHER), cleared(2, "asset/a/")),
+        asked(1, at(3, 4), wrote("3", None, ASSET, if_absent=True)),
+        listed(1, at(4, 5), got("3", None, ASSET), got(None, None, ASSET_OTHER)),
+        listed(0, at(5, 6), got("1", 5, ASSET), got("2", 6, ASSET_OTHER)),
+        finish(1, at(6, 7)),
+        listed(0, at(8, 9), got("3", 7, ASSET, by="t#1"), got(None, None, ASSET_OTHER)),
+    ],
+    "a failed try's clear that was applied at once": [
+        asked(0, at(0, 1), wrote("1", 5, ASSET)),
+        FIRST,
+        asked(1, at(2, 3), cleared(1, "asset/a/", apply_now=True)),
+        finish(1, at(4, 5), succeeded=False),
+        asked(0, at(6, 7), got(None, None, ASSET)),
     ],
     "a failed try's write that was applied at once shows": [
         FIRST,
