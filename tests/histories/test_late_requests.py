@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from statekeep._shared.state.sendings import Sending
@@ -17,16 +18,22 @@ from tests.histories.deeds import LOST, OK, UNKNOWN, Attempt, Deed, Step
 from tests.histories.judging import judge
 from tests.histories.requests import OpenTry
 from tests.histories.serving import Server
+from tests.postgresql.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
-_KEY, _ASSET = "task/{}/k", "asset/a/k"
+_KEY, _ASSET = "task/{}/k", "asset/{}/k"
+_NOW: dict[str, Any] = {"apply_now": True}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("late")
-    server = Server(folder, str(folder / "served" / "state.db"), 0)
+    url = str(folder / "served" / "state.db")
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.url(cluster.make_database())
+    server = Server(folder, url, 0)
     try:
         server.start()
         yield server
@@ -42,7 +49,7 @@ class Scene:
         self._asker = Asker([server.url], answer_seconds=30.0, draw=random.Random(0))
         start = self._deed("start", task, 0)
         started, reply = self._asker.ask(
-            start, server.worker, requests.start(task, ("a",), start), attempts=1
+            start, server.worker, requests.start(task, (task,), start), attempts=1
         )
         assert reply is not None
         self.deeds.append(requests.told(started, reply))
@@ -94,14 +101,33 @@ class Scene:
         pytest.param(Step("delete", _KEY), Step("set", _KEY, "2"), id="delete"),
         pytest.param(Step("set", _KEY, "1", if_absent=True), Step("delete", _KEY), id="set if absent"),
         pytest.param(Step("increment", _KEY, "1"), Step("get", _KEY), id="increment"),
+        pytest.param(Step("set_max", _KEY, "1"), Step("delete", _KEY), id="maximum"),
+        pytest.param(Step("clear", "task/{}/"), Step("set", _KEY, "2"), id="clear"),
         pytest.param(Step("set", _ASSET, "1"), Step("set", _ASSET, "2"), id="staged set"),
+        pytest.param(
+            Step("set", _ASSET, "1", if_absent=True), Step("delete", _ASSET), id="staged set if absent"
+        ),
+        pytest.param(Step("delete", _ASSET), Step("set", _ASSET, "2"), id="staged delete"),
         pytest.param(Step("increment", _ASSET, "1"), Step("get", _ASSET), id="staged increment"),
+        pytest.param(Step("set_max", _ASSET, "1"), Step("delete", _ASSET), id="staged maximum"),
+        pytest.param(Step("set", _ASSET, "1", **_NOW), Step("set", _ASSET, "2", **_NOW), id="set now"),
+        pytest.param(
+            Step("set", _ASSET, "1", if_absent=True, **_NOW),
+            Step("delete", _ASSET, **_NOW),
+            id="set now if absent",
+        ),
+        pytest.param(Step("delete", _ASSET, **_NOW), Step("set", _ASSET, "2", **_NOW), id="delete now"),
+        pytest.param(Step("increment", _ASSET, "1", **_NOW), Step("get", _ASSET), id="increment now"),
+        pytest.param(Step("set_max", _ASSET, "1", **_NOW), Step("delete", _ASSET, **_NOW), id="maximum now"),
+        pytest.param(
+            Step("clear", "asset/{}/", **_NOW), Step("set", _ASSET, "2", **_NOW), id="clear of an asset now"
+        ),
     ],
 )
 def test_a_request_that_arrives_late_is_not_done_again(
     server: Server, repeated: Step, next_one: Step, request: pytest.FixtureRequest
 ) -> None:
-    task = request.node.callspec.id
+    task = str(request.node.callspec.id).partition("-")[2]
     repeated, next_one = (step._replace(cell=step.cell.format(task)) for step in (repeated, next_one))
     scene = Scene(server, task)
     try:
@@ -109,24 +135,53 @@ def test_a_request_that_arrives_late_is_not_done_again(
         assert scene.ask(next_one).outcome == OK
         late = scene.arrive(deed, given_up)
         assert late.get("code") == ("overtaken" if deed.is_blind else None)
-        assert scene.ask(Step("get", repeated.cell)).outcome == OK
+        assert scene.ask(Step("get", f"{repeated.cell.removesuffix('k')}k")).outcome == OK
     finally:
         scene.close()
     assert not judge(scene.deeds).violations
 
 
-@pytest.mark.parametrize("next_one", [Step("set", "task/{}/k", "2"), Step("increment", "task/{}/other", "1")])
+_CHANGES = {
+    "set": Step("set", _KEY, "1"),
+    "set if absent": Step("set", _KEY, "1", if_absent=True),
+    "delete": Step("delete", _KEY),
+    "increment": Step("increment", _KEY, "1"),
+    "maximum": Step("set_max", _KEY, "1"),
+    "clear": Step("clear", "task/{}/"),
+    "staged set": Step("set", _ASSET, "1"),
+    "staged set if absent": Step("set", _ASSET, "1", if_absent=True),
+    "staged increment": Step("increment", _ASSET, "1"),
+    "staged maximum": Step("set_max", _ASSET, "1"),
+    "set now": Step("set", _ASSET, "1", **_NOW),
+    "set now if absent": Step("set", _ASSET, "1", if_absent=True, **_NOW),
+    "increment now": Step("increment", _ASSET, "1", **_NOW),
+    "maximum now": Step("set_max", _ASSET, "1", **_NOW),
+}
+
+
+@pytest.mark.parametrize(
+    ("given_up", "next_one"),
+    [
+        *[
+            pytest.param(step, Step("increment", "task/{}/other", "1"), id=name)
+            for name, step in _CHANGES.items()
+        ],
+        pytest.param(_CHANGES["set"], Step("set", _KEY, "2"), id="set before a set"),
+    ],
+)
 def test_what_a_task_was_told_to_be_unknown_is_not_done_after_its_next_change(
-    server: Server, next_one: Step
+    server: Server, given_up: Step, next_one: Step, request: pytest.FixtureRequest
 ) -> None:
-    task = f"given up before {next_one.kind}"
+    task = f"given up: {str(request.node.callspec.id).partition('-')[2]}"
+    given_up, next_one = (step._replace(cell=step.cell.format(task)) for step in (given_up, next_one))
+    look = Step("get", f"{given_up.cell.removesuffix('k')}k")
     scene = Scene(server, task)
     try:
-        deed, given_up = scene.give_up(Step("set", f"task/{task}/k", "1"))
-        assert scene.ask(next_one._replace(cell=next_one.cell.format(task))).outcome == OK
-        seen = scene.ask(Step("get", f"task/{task}/k"))
-        assert scene.arrive(deed, given_up)["code"] == "overtaken"
-        assert scene.ask(Step("get", f"task/{task}/k")).answers == seen.answers
+        deed, sending = scene.give_up(given_up)
+        assert scene.ask(next_one).outcome == OK
+        seen = scene.ask(look)
+        assert scene.arrive(deed, sending).get("code") == "overtaken"
+        assert scene.ask(look).answers == seen.answers
     finally:
         scene.close()
     assert not judge(scene.deeds).violations
