@@ -248,6 +248,37 @@ def changes(operator: Operator, key: str | None = None) -> list[tuple[str, str, 
     return [(change.key, change.change, change.value) for change in found]
 
 
+def test_a_history_is_told_in_pages_that_fit_into_a_frame(live_try: LiveTry, operator: Operator) -> None:
+    value = b'"' + b"x" * 65_534 + b'"'
+    for of_batch in range(6):
+        sets = [m.Set(f"{of_batch}-{n}", value, live_try.outlet, apply_now=True) for n in range(50)]
+        live_try.ask(m.Batch(tuple(sets)))
+    pages = [operator.ask(m.ListHistory(FLIGHTS, limit=1_000))]
+    while pages[-1].before is not None:
+        pages.append(operator.ask(m.ListHistory(FLIGHTS, limit=1_000, before=pages[-1].before)))
+    assert [sum(len(row.value) for row in page.changes) <= 16 * 1024 * 1024 for page in pages] == [True] * 2
+    versions = [row.version for page in pages for row in page.changes]
+    assert len(versions) == 300
+    assert versions == sorted(set(versions), reverse=True)
+
+
+def test_a_page_of_a_history_says_where_the_next_begins(live_try: LiveTry, operator: Operator) -> None:
+    first, second, third = (set_now(live_try, "k", b"%d" % n) for n in range(3))
+    page = operator.ask(m.ListHistory(FLIGHTS, "k", limit=2))
+    assert ([row.version for row in page.changes], page.before) == ([third, second], second)
+    last = operator.ask(m.ListHistory(FLIGHTS, "k", limit=2, before=second))
+    assert ([row.version for row in last.changes], last.before) == ([first], None)
+    assert operator.ask(m.ListHistory(FLIGHTS, "k", before=-(2**63))) == m.History(())
+
+
+def test_a_page_of_a_history_has_a_change_however_large_it_is(make_client: Callable[..., Client]) -> None:
+    client = make_client(max_value_bytes=32 * 1024 * 1024)
+    live_try, value = LiveTry(client), b'"' + b"x" * 17 * 1024 * 1024 + b'"'
+    newest = [set_now(live_try, "k", value) for _ in range(2)][-1]
+    page = Operator(client).ask(m.ListHistory(FLIGHTS))
+    assert ([row.version for row in page.changes], page.before) == ([newest], newest)
+
+
 def test_every_change_leaves_a_row_with_its_writer(
     live_try: LiveTry, operator: Operator, clock: MovedClock
 ) -> None:

@@ -190,6 +190,16 @@ def test_the_history_says_what_changed_newest_first(call: Call, orders: AssetSta
     assert len(call(orders, "history", limit=2)) == 2
 
 
+def test_a_history_of_several_pages_is_one_list(call: Call, orders: AssetStateAccessor) -> None:
+    for keys in (range(600), range(600, 1_200)):
+        with orders.batch(commit="now") as batch:
+            for key in keys:
+                batch.set(f"{key:04}", key)
+    newest_first = list(range(1_199, -1, -1))
+    assert [change.value for change in call(orders, "history", limit=2_000)] == newest_first
+    assert [change.value for change in call(orders, "history", limit=1_100)] == newest_first[:1_100]
+
+
 # --- inlets, outlets, names ------------------------------------------------------------------------------
 
 

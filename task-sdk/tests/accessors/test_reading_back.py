@@ -277,6 +277,24 @@ def test_a_row_of_a_history_is_missing_only_while_it_is_kept(drive: Drive, is_ke
     assert transport.requests[1] == m.ListHistory(1, "k", 1_000)
 
 
+def test_a_row_of_a_long_history_is_looked_for_on_its_page(drive: Drive) -> None:
+    backend = Immutable()
+    gone = change(external(backend, "old", present=False), 6)
+    pages = m.History((change(None, 9),), 9), m.History((change(None, 8), gone), 6)
+    transport = Answers([], m.History((gone,), 6), *pages)
+    with pytest.raises(ReferenceMissingError):
+        drive(offloading(backend).perform(m.ListHistory(1)), transport)
+    assert transport.requests[1:] == [m.ListHistory(1, "k", 1_000), m.ListHistory(1, "k", 1_000, 9)]
+
+
+def test_the_rest_of_a_long_history_is_not_looked_through_for_a_row_that_is_gone(drive: Drive) -> None:
+    backend = Immutable()
+    gone = change(external(backend, "old", present=False), 6)
+    transport = Answers([], m.History((gone,), 6), m.History((change(None, 5),), 5))
+    read = drive(offloading(backend).perform(m.ListHistory(1)), transport)
+    assert read == m.History((), 6)  # what follows it is still there to be asked for
+
+
 @pytest.mark.parametrize("error", [OSError("no way"), TimeoutError(), ValueError("what")])
 def test_whatever_else_a_backend_raises_is_raised(drive: Drive, backend: Any, error: Exception) -> None:
     named = entry(external(backend))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from statekeep_command import Statekeep
@@ -49,6 +50,20 @@ def test_history_says_who_and_rewind_brings_a_version_back(statekeep: Statekeep)
     assert statekeep("asset", "get", "flights", "day").stdout == "1\n"
     table = statekeep("asset", "history", "flights").stdout.splitlines()
     assert [line.split()[2] for line in table] == ["CHANGE", "rewind", "set", "set"]
+
+
+def test_a_history_of_several_pages_is_shown_as_one(statekeep: Statekeep) -> None:
+    statekeep.shell(f"{sys.executable} -c '{_MANY_CHANGES}'", ("--outlet=flights",))
+    shown = statekeep("asset", "history", "flights", "--limit=2000", "--json").stdout
+    assert [row["value"] for row in json.loads(shown)] == list(range(1_199, -1, -1))
+
+
+_MANY_CHANGES = """import statekeep
+for keys in (range(600), range(600, 1200)):
+    with statekeep.current_context().asset_state["flights"].batch(commit="now") as batch:
+        for key in keys:
+            batch.set(f"{key:04}", key)
+"""
 
 
 def test_an_asset_that_was_deactivated_can_be_restored_or_made_anew(statekeep: Statekeep) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
@@ -41,6 +42,10 @@ MAX_BATCH_OPERATIONS = 1_000
 MAX_PAGE_ROWS = 1_000
 # A page must fit into a frame; with 1,000 values of the default limit it would not.
 MAX_PAGE_BYTES = 1024 * 1024
+# An older client asks for one page only, so that one is large; with the longest names and references
+# beside the values, all escaped, it still fits into a frame.
+MAX_HISTORY_BYTES = 16 * 1024 * 1024
+_AFTER_ALL_VERSIONS = 2**63 - 1
 # What a batch reads has to fit into one frame.
 MAX_BATCH_READ_BYTES = 32 * 1024 * 1024
 # As must what a write leaves in plain backends; without the names of its fields, which make it twice as long.
@@ -227,13 +232,17 @@ def list_entries(work: Work, caller: Caller, request: m.ListEntries) -> m.Entrie
 
 
 def _fitting(entries: list[m.Entry]) -> list[m.Entry]:
-    """Return as many of the entries as fit into a page; the first always does."""
-    total_bytes = 0
-    for index, entry in enumerate(entries):
-        total_bytes += objects.room_bytes(objects.entry_content(entry))
-        if index and total_bytes > MAX_PAGE_BYTES:
-            return entries[:index]
-    return entries
+    """Return as many of the entries as fit into a page."""
+    sizes = [objects.room_bytes(objects.entry_content(entry)) for entry in entries]
+    return entries[: _rows_within(sizes, MAX_PAGE_BYTES)]
+
+
+def _rows_within(sizes: list[int], limit_bytes: int) -> int:
+    """Return how many of the rows fit into the limit; the first always does."""
+    for index, total_bytes in enumerate(accumulate(sizes)):
+        if index and total_bytes > limit_bytes:
+            return index
+    return len(sizes)
 
 
 def _page_limit(limit: int) -> int:
@@ -243,14 +252,22 @@ def _page_limit(limit: int) -> int:
 
 
 def list_history(work: Work, caller: Caller, request: m.ListHistory) -> m.History:
-    """Return the kept changes of an asset's entry, or of all its entries, newest first; none is staged."""
+    """Return a page of the kept changes of an asset's entry, or of all its entries, newest first.
+
+    None is staged. A page has at most 1,000 changes and hardly more than 16 MiB.
+    """
     if request.key is not None:
         check_key(request.key)
     limit = _page_limit(request.limit)
     resolved = targets.resolve(work, caller, request.target, targets.READ)
     if isinstance(resolved, Tenure):
         raise InvalidRequestError(what="history", problem="is kept for assets only", remedy="name an asset")
-    return m.History(asset_history.newest(work.tx, resolved.asset_id, request.key, limit))
+    before = _AFTER_ALL_VERSIONS if request.before is None else request.before
+    span = asset_history.Span(resolved.asset_id, request.key, before)
+    sizes = asset_history.sizes(work.tx, span, limit + 1)
+    rows = _rows_within([size_bytes for _, size_bytes in sizes[:limit]], MAX_HISTORY_BYTES)
+    changes = asset_history.newest(work.tx, span, rows) if rows else ()
+    return m.History(changes, changes[-1].version if changes and rows < len(sizes) else None)
 
 
 def _alone(

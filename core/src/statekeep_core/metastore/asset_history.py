@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from statekeep_core._shared.state.messages import Change, External, TaskAddress, Writer
 
@@ -46,17 +46,40 @@ _SELECT = (
     "SELECT h.key, h.version, h.change, h.changed_at, h.value, h.writer_principal, h.writer_try_number,"
     f" i.dag_id, i.run_id, i.task_id, i.map_index, {objects.COLUMNS} FROM asset_history h"
     f" LEFT JOIN task_instances i ON i.instance_id = h.writer_instance_id{objects.JOIN}"
-    " WHERE h.asset_id = ?"
 )
 _NEWEST_FIRST = " ORDER BY h.version DESC LIMIT ?"
 
 
-def newest(tx: Transaction, asset_id: int, key: str | None, limit: int) -> tuple[Change, ...]:
-    """Return the kept changes of a key, or of all keys, newest first."""
-    if key is None:
-        rows = tx.rows(_SELECT + _NEWEST_FIRST, (asset_id, limit))
-    else:
-        rows = tx.rows(_SELECT + " AND h.key = ?" + _NEWEST_FIRST, (asset_id, key, limit))
+class Span(NamedTuple):
+    """Which rows are looked for: of a key, or of all keys (None), before a version."""
+
+    asset_id: int
+    key: str | None
+    before: int
+
+    @property
+    def condition(self) -> str:
+        return " WHERE h.asset_id = ? AND h.version < ?" + ("" if self.key is None else " AND h.key = ?")
+
+    @property
+    def parameters(self) -> tuple[int | str, ...]:
+        return (self.asset_id, self.before) if self.key is None else (self.asset_id, self.before, self.key)
+
+
+def sizes(tx: Transaction, span: Span, limit: int) -> list[tuple[int, int]]:
+    """Return version and size in bytes of the kept changes, newest first, without reading their values."""
+    sql = (
+        "SELECT h.version, coalesce(length(h.value), length(reference), 0) FROM asset_history h"
+        + objects.JOIN
+        + span.condition
+        + _NEWEST_FIRST
+    )
+    return [(version, size_bytes) for version, size_bytes in tx.rows(sql, (*span.parameters, limit))]
+
+
+def newest(tx: Transaction, span: Span, limit: int) -> tuple[Change, ...]:
+    """Return the kept changes, newest first."""
+    rows = tx.rows(_SELECT + span.condition + _NEWEST_FIRST, (*span.parameters, limit))
     return tuple(_change(row) for row in rows)
 
 

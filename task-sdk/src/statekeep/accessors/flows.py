@@ -107,8 +107,14 @@ def history(
     operations: StateOperations, key: str | None, limit: int, value_type: Any
 ) -> Flow[list[StateChange]]:
     """List an asset's latest changes, newest first."""
-    reply = yield Ask(operations.history(key, limit))
-    return [change_from(change, value_type) for change in reply.changes]
+    kept: list[messages.Change] = []
+    before: int | None = None
+    while True:
+        page = yield Ask(operations.history(key, limit - len(kept), before))
+        kept += page.changes
+        before = page.before
+        if before is None or len(kept) >= limit:
+            return [change_from(change, value_type) for change in kept]
 
 
 def update(

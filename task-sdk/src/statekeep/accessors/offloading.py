@@ -84,8 +84,9 @@ class Offloading:
             case m.ListEntries():
                 return (yield from self._page(request))
             case m.ListHistory():
-                kept = yield Ask(request)
-                return m.History(tuple((yield from self._listing.changes(request.target, kept.changes))))
+                page: m.History = yield Ask(request)
+                changes = yield from self._listing.changes(request.target, page.changes)
+                return m.History(tuple(changes), page.before)
             case m.Set() | m.Delete() | m.Clear() | m.Rewind():
                 return (yield from self._write(request, request_id))
             case m.Increment() | m.SetMax():

@@ -124,11 +124,11 @@ class StateOperations:
             check_key(prefix)
         return messages.ListEntries(self._target, prefix, after, _PAGE_ENTRIES, with_values)
 
-    def history(self, key: str | None, limit: int) -> messages.ListHistory:
-        """Return the request for an asset's latest changes."""
+    def history(self, key: str | None, limit: int, before: int | None) -> messages.ListHistory:
+        """Return the request for the page of an asset's changes before the version ``before``."""
         if key is not None:
             check_key(key)
-        return messages.ListHistory(self._target, key, limit)
+        return messages.ListHistory(self._target, key, limit, before)
 
     def _get(self, key: str) -> messages.Get:
         check_key(key)

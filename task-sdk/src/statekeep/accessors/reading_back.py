@@ -89,8 +89,7 @@ class ReadingBack:
         try:
             value = yield from self._value(target, change.key, change.external)
         except (ReferenceMissingError, ReferenceCorruptError):
-            kept = yield Ask(ListHistory(target, change.key, _HISTORY_ROWS))
-            if any(row.version == change.version for row in kept.changes):
+            if (yield from _is_kept(target, change)):
                 raise
             return None
         resolved: Change = change._replace(value=value, external=None)
@@ -136,6 +135,17 @@ class ReadingBack:
         if not text or text.strip() == _NO_VALUE:
             raise ReferenceCorruptError(**facts, problem=_NO_JSON)
         return held(text)
+
+
+def _is_kept(target: Target, change: Change) -> Flow[bool]:
+    before: int | None = None
+    while True:
+        page = yield Ask(ListHistory(target, change.key, _HISTORY_ROWS, before))
+        if any(row.version == change.version for row in page.changes):
+            return True
+        before = page.before
+        if before is None or before <= change.version:
+            return False
 
 
 def _here_then_away(flows: Sequence[Flow[Any]], is_away: Sequence[bool]) -> Flow[list[Any]]:

@@ -118,7 +118,7 @@ def _asset_row(row: m.AssetRow) -> tuple[str, ...]:
 
 
 def _history(ask: Ask, target: Target, arguments: Namespace) -> int:
-    changes = ask(m.ListHistory(target, arguments.key, limit=arguments.limit)).changes
+    changes = _changes(ask, target, arguments.key, arguments.limit)
     unread = Unread.of(ask, changes) if arguments.values else Unread()
     if arguments.json:
         print_json([_change_document(change, unread) for change in changes])
@@ -126,6 +126,17 @@ def _history(ask: Ask, target: Target, arguments: Namespace) -> int:
         headings = ("VERSION", "KEY", "CHANGE", "VALUE", "AT", "BY")
         print_table(headings, (_change_row(change, unread) for change in changes))
     return unread.say()
+
+
+def _changes(ask: Ask, target: Target, key: str | None, limit: int) -> list[m.Change]:
+    changes: list[m.Change] = []
+    before = None
+    while True:
+        page = ask(m.ListHistory(target, key, limit - len(changes), before))
+        changes += page.changes
+        before = page.before
+        if before is None or len(changes) >= limit:
+            return changes
 
 
 def _change_document(change: m.Change, unread: Unread) -> dict[str, Any]:

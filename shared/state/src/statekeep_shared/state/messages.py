@@ -246,11 +246,13 @@ class ListEntries(Message):
 
 
 class ListHistory(Message):
-    """The kept versions of an asset's entry (of all its entries when ``key`` is None), newest first."""
+    """A page of the kept versions of an asset's entry (of all its entries when ``key`` is None), newest
+    first: those before the version ``before``. An older store has no such field, and one page."""
 
     target: Target
     key: str | None = None
     limit: int = 100
+    before: int | None = None
 
 
 class Entry(Message):
@@ -315,7 +317,10 @@ class Change(Message):
 
 
 class History(Message):
+    """A page of changes; ``before`` continues it (None: this was the last)."""
+
     changes: tuple[Change, ...]
+    before: int | None = None
 
 
 # --- objects that nothing names, for whoever has the credentials to delete them -----------------------------
