@@ -43,7 +43,8 @@ def told_of(
 def test_an_outage_is_told_twice_however_many_requests_meet_it(caplog: pytest.LogCaptureFixture) -> None:
     assert told_of([AWAY] * 5 + [None], caplog) == ["the store is away", "the store is back"]
     assert "nobody is there" in caplog.records[0].getMessage()
-    assert [getattr(record, "event", "") for record in caplog.records] == ["store_away", "store_back"]
+    said = [(record.levelname, getattr(record, "event", "")) for record in caplog.records]
+    assert said == [("WARNING", "store_away"), ("INFO", "store_back")]
 
 
 def test_a_request_that_only_did_not_get_its_row_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:

@@ -56,7 +56,7 @@ class Outages:
             await asyncio.sleep(self._pause_seconds)
         if away_at is not None:
             seconds = round(time.monotonic() - away_at, 1)
-            _log.warning("the store is back after %s s", seconds, extra=event("store_back", seconds=seconds))
+            _log.info("the store is back after %s s", seconds, extra=event("store_back", seconds=seconds))
         await asyncio.sleep(self._pause_seconds)
 
     async def _refusal(self) -> UnavailableError | None:
