@@ -3,7 +3,8 @@
 Each consumer is built by both routes from a copy of the tree in every state that a checkout can have; all its
 wheels must be equal, byte for byte. Then they are installed in clean environments outside the repository (the
 SDK alone, both together, and both with different versions of the contract inside), and do their main job. At
-last workers of this release work with a server of the one before, and the other way round.
+last workers of this release work with a server of the one before, and the other way round, and the one before
+refuses what only this one can use, and says so.
 
 Run with ``uv run scripts/smoke_wheels.py``; the status is 0 when everything held.
 """
@@ -20,6 +21,10 @@ from smoke.across_releases import work_across
 from smoke.builds import BuildError, build_both_routes, only_file, run_uv, write_constraints
 from smoke.environments import Environment, SmokeError
 from smoke.main_job import expect, expect_sdk_alone, run_main_job
+from smoke.newer_store import (
+    expect_a_refusal_that_names_the_release,
+    expect_newer_steps_to_name_newer_releases,
+)
 from smoke.previous import PREVIOUS_COMMIT, wheels_of
 from smoke.trees import CONSUMERS, MUTILATIONS, copy_repository, mutilate
 
@@ -66,10 +71,16 @@ def work_with_the_previous_release(sdk: Path, core: Path, constraints: Path, scr
     before = Environment(scratch / "before", _with_extras(*previous), constraints)
     use("workers of this release with the previous server", lambda worker: work_across(worker, before), this)
     use("workers of the previous release with this server", lambda worker: work_across(worker, this), before)
+    expect_newer_steps_to_name_newer_releases(before, this)
+    use(
+        "the previous release before this one's store",
+        lambda older: expect_a_refusal_that_names_the_release(older, this),
+        before,
+    )
 
 
 def _with_extras(sdk: Path, core: Path) -> list[str]:
-    return [f"{sdk}[objectstore]", f"{core}[server]"]
+    return [f"{sdk}[objectstore]", f"{core}[server,postgres]"]
 
 
 def wheel_of_every_route(pristine: Path, distribution: str, scratch: Path) -> Path:
