@@ -80,7 +80,10 @@ def _moves(deed: Deed, *, cell: str, given_up_at: Mapping[str, float]) -> Iterat
         # What was recorded is answered as it was at the first attempt that got through.
         is_repeatable = deed.is_recorded and (deed.outcome == OK or deed.verb == "finish")
         begun_at = sent[0 if is_repeatable else -1].invoked_at
-        yield Move(_told(deed), begun_at, deed.completed_at, partial(_after, deed=deed, cell=cell))
+        done = partial(_after, deed=deed, cell=cell)
+        # That of a clear is told for all keys together.
+        is_open = any(step.kind == "clear" for step in deed.steps)
+        yield Move(_told(deed), begun_at, deed.completed_at, done, is_open=is_open)
 
 
 def _earlier_moves(

@@ -17,6 +17,7 @@ class Move(NamedTuple, Generic[S]):
     ``after`` returns what it leaves, or None when it cannot happen here. ``may_be_none``: it may also have
     had no effect at all; with ``completed_at`` infinite it may still be to come when the history ends.
     Those with one ``deed`` are alike but for their beginning, and any of them may have had no effect.
+    ``is_open``: how it ended does not say whether it changed anything, so it may do so elsewhere.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Move(NamedTuple, Generic[S]):
     after: Callable[[S], S | None]
     may_be_none: bool = False
     deed: str = ""
+    is_open: bool = False
 
 
 class Verdict(NamedTuple):
@@ -89,7 +91,8 @@ class _Search(Generic[S]):
             goes_on = False
             for place in self._next(done):
                 move = self._moves[place]
-                if move.completed_at < math.inf and not move.may_be_none and move.after(state) == state:
+                is_certain = move.completed_at < math.inf and not move.may_be_none and not move.is_open
+                if is_certain and move.after(state) == state:
                     done, count, goes_on = done | 1 << place, count + 1, True
         return done, count, state
 

@@ -517,6 +517,12 @@ RIGHT: dict[str, History] = {
         finish(1, at(6, 7)),
         listed(0, at(8, 9), got("3", 7, ASSET, by="t#1"), got(None, None, ASSET_OTHER)),
     ],
+    "a clear overlaps a write and comes after it": [
+        FIRST,
+        asked(1, at(2, 9), wrote("1", 5)),
+        asked(1, at(3, 9), cleared(1)),
+        asked(1, at(10, 11), got(None, None)),
+    ],
     "a failed try's clear that was applied at once": [
         asked(0, at(0, 1), wrote("1", 5, ASSET)),
         FIRST,
