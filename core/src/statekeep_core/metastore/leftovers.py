@@ -32,13 +32,8 @@ def expired_task_entries(tx: Transaction, after: tuple[int, int, str], limit: in
 
 
 def drop_expired_task_entries(tx: Transaction, rows: Sequence[Row]) -> None:
-    """Remove the entries that :func:`expired_task_entries` returned, whosever they are, in one statement."""
-    if rows:
-        tx.run(
-            "DELETE FROM task_entries WHERE (instance_id, key) IN"
-            f" (SELECT CAST(listed.one AS bigint), listed.two FROM {tx.text_pairs})",
-            tx.listed_pairs([(str(instance_id), key) for _, instance_id, key in rows]),
-        )
+    """Remove the entries that :func:`expired_task_entries` returned, whosever they are."""
+    tx.drop_named("task_entries", ("instance_id", "key"), [(row[1], row[2]) for row in rows])
 
 
 def drop_task_entries(tx: Transaction, instance_id: int, keys: Sequence[str]) -> None:
@@ -168,9 +163,4 @@ def recorded_requests(tx: Transaction, until: int, after: Sequence[int | str], l
 
 def drop_requests(tx: Transaction, names: Sequence[Row]) -> None:
     """Forget these requests, by principal and request id."""
-    if names:
-        tx.run(
-            "DELETE FROM request_log WHERE (principal, request_id) IN"
-            f" (SELECT listed.one, listed.two FROM {tx.text_pairs})",
-            tx.listed_pairs([(principal, request_id) for principal, request_id in names]),
-        )
+    tx.drop_named("request_log", ("principal", "request_id"), [(row[0], row[1]) for row in names])

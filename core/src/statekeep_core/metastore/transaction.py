@@ -33,8 +33,6 @@ class Transaction(ABC):
     # A list that is one parameter, as a table ``listed`` with a column ``value``.
     texts: ClassVar[str]
     integers: ClassVar[str]
-    # Pairs of texts, as a table ``listed`` with columns ``one`` and ``two``; :meth:`listed_pairs` binds them.
-    text_pairs: ClassVar[str]
     # Of rows of ``external_objects``: they lost their last name in this transaction, or have none yet.
     unsettled: ClassVar[str] = "due_at = 0"
     # Whether other transactions may write while this one does.
@@ -72,8 +70,13 @@ class Transaction(ABC):
         """Return the parameter of :attr:`texts` or :attr:`integers`."""
 
     @abstractmethod
-    def listed_pairs(self, pairs: Sequence[tuple[str, str]]) -> tuple[Value, ...]:
-        """Return the parameters of :attr:`text_pairs`."""
+    def drop_named(
+        self,
+        table: str,
+        columns: tuple[str, str],
+        names: Sequence[tuple[int, str]] | Sequence[tuple[str, str]],
+    ) -> None:
+        """Remove the rows of a table in which these two columns, a key of it, are one of the ``names``."""
 
     @abstractmethod
     def by_index(self, index: str) -> str:

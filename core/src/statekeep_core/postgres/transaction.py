@@ -39,7 +39,6 @@ class PostgresTransaction(Transaction):
 
     texts = "unnest(?::text[]) AS listed(value)"
     integers = "unnest(?::bigint[]) AS listed(value)"
-    text_pairs = "unnest(?::text[], ?::text[]) AS listed(one, two)"
     # By their numbers, which a trigger notes: in the index of what is not settled lie the dead entries of all
     # transactions since the oldest snapshot. Past some number it notes only that there are many.
     unsettled = (
@@ -100,8 +99,20 @@ class PostgresTransaction(Transaction):
     def listed(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
 
-    def listed_pairs(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-        return [one for one, _ in pairs], [two for _, two in pairs]
+    def drop_named(
+        self,
+        table: str,
+        columns: tuple[str, str],
+        names: Sequence[tuple[int, str]] | Sequence[tuple[str, str]],
+    ) -> None:
+        if not names:
+            return
+        kind = "bigint" if isinstance(names[0][0], int) else "text"
+        self.run(
+            f"DELETE FROM {table} WHERE ({', '.join(columns)}) IN"
+            f" (SELECT listed.one, listed.two FROM unnest(?::{kind}[], ?::text[]) AS listed(one, two))",
+            ([one for one, _ in names], [two for _, two in names]),
+        )
 
     def by_index(self, index: str) -> str:
         del index  # the planner has statistics, and no such words
