@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,8 @@ from typing import Protocol
 from server_process import free_port
 
 from tests.histories.late_proxy import LateProxy
-from tests.object_store.faulty_proxy import HOST, Fault, FaultyProxy
+from tests.loopback_proxy import HOST, LoopbackProxy
+from tests.object_store.faulty_proxy import Fault, FaultyProxy
 
 _LIMIT_SECONDS = 60.0
 
@@ -102,16 +102,6 @@ class Server:
             connection.close()
 
 
-class Proxy(FaultyProxy):
-    """A proxy that outlives its target: while that is away, whoever connects is cut off."""
-
-    def _serve(self, client: socket.socket) -> None:
-        try:
-            super()._serve(client)
-        except OSError:
-            client.close()
-
-
 class Faults(Protocol):
     """What the proxies ask what becomes of a request. Callable from any thread."""
 
@@ -124,14 +114,14 @@ class Servers:
 
     def __init__(self, folder: Path, database_url: str, count: int, faults: Faults) -> None:
         self.each = [Server(folder, database_url, number) for number in range(count)]
-        self._proxies: list[Proxy | LateProxy] = []
+        self._proxies: list[LoopbackProxy] = []
         try:
             for server in self.each:
                 server.start()
         except BaseException:
             self.close()
             raise
-        inner = [Proxy(server.port, faults) for server in self.each]
+        inner = [FaultyProxy(server.port, faults) for server in self.each]
         outer = [LateProxy(proxy.port, faults.late_seconds) for proxy in inner]
         self._proxies = [*outer, *inner]
         self.urls = [f"http://{HOST}:{proxy.port}" for proxy in outer]

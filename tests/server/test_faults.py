@@ -15,7 +15,8 @@ from statekeep.client.http import HttpClient
 from statekeep.client.store_client import call, draw_request_id
 from statekeep.errors import ConflictError, SupersededError, TryRunningError, UnavailableError
 
-from tests.object_store.faulty_proxy import HOST, Fault, FaultyProxy
+from tests.loopback_proxy import HOST
+from tests.object_store.faulty_proxy import Fault, FaultyProxy
 
 pytestmark = pytest.mark.slow
 
