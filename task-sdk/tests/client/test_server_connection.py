@@ -19,10 +19,16 @@ class ScriptedServer:
         self.requests: list[bytes] = []
         self.connections = 0
         self._answers = list(answers)
+        self._peer: socket.socket | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def drop(self) -> None:
+        """End the connection that is open."""
+        assert self._peer is not None
+        self._peer.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -35,6 +41,7 @@ class ScriptedServer:
                 peer, _ = self._listener.accept()
             except OSError:
                 return
+            self._peer = peer
             with peer:
                 self.connections += 1
                 while self._answers and (request := self._request(peer)):
@@ -47,13 +54,13 @@ class ScriptedServer:
                         break
 
     def _request(self, peer: socket.socket) -> bytes:
-        received = b""
+        received = bytearray()
         while not received.endswith(b"body"):
-            part = peer.recv(4096)
+            part = peer.recv(65536)
             if not part:
                 return b""
             received += part
-        return received
+        return bytes(received)
 
 
 @pytest.fixture
@@ -84,14 +91,46 @@ def test_requests_share_a_connection_and_carry_what_they_are_given(servers: list
 def test_a_connection_that_the_server_ended_while_it_was_idle_is_made_anew(
     servers: list[ScriptedServer],
 ) -> None:
-    server = scripted(servers, ANSWER + b"", ANSWER, ANSWER)
+    server = scripted(servers, ANSWER, ANSWER, ANSWER)
     connection = ServerConnection([server.url], 5)
     connection.exchange("/get", {}, b"body")
-    assert connection._connection is not None
-    connection._connection.sock.shutdown(socket.SHUT_RD)  # as if the server had closed it
+    server.drop()
     assert connection.exchange("/get", {}, b"body").status == 200
     connection.close()
     assert server.connections == 2
+
+
+def test_a_connection_that_the_server_will_end_is_not_used_again(servers: list[ScriptedServer]) -> None:
+    last = ANSWER.replace(b"X-Thing: a", b"Connection: close")
+    server = scripted(servers, last, last, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    for _ in range(2):
+        assert connection.exchange("/get", {}, b"body").body == b"ok"
+    connection.close()
+    assert server.connections == 2
+
+
+def test_a_body_that_is_too_large_for_one_sending_arrives_whole(servers: list[ScriptedServer]) -> None:
+    server = scripted(servers, ANSWER, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    body = b"x" * 3_000_000 + b"body"
+    assert connection.exchange("/set", {}, body).status == 200
+    connection.close()
+    assert server.requests[0].endswith(b"\r\n\r\n" + body)
+    assert f"Content-Length: {len(body)}\r\n".encode() in server.requests[0]
+
+
+@pytest.mark.parametrize("text", ["a\r\nEvil: yes", "a\x00", "\u2026"])
+def test_what_no_header_may_hold_is_refused_before_anything_is_sent(
+    servers: list[ScriptedServer], text: str
+) -> None:
+    server = scripted(servers, ANSWER, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    with pytest.raises(ValueError, match="none may"):
+        connection.exchange("/get", {"Authorization": text}, b"body")
+    assert connection.exchange("/get", {}, b"body").status == 200
+    connection.close()
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

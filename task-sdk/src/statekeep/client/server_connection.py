@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import random
-import select
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .._shared.state.errors import StoreUnusableError
 from .._shared.state.routes import REQUEST_ID_HEADER
 from ..tracing.following import NO_TRACING
+from .http_answer import Answer, GarbledAnswerError
+from .server_socket import ServerSocket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from http.client import HTTPConnection
 
     from ..tracing.following import Tracing
 
-
-class Answer(NamedTuple):
-    """What a server answered, whole. The names of headers are in small letters."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+__all__ = ["Answer", "NoAnswerError", "ServerConnection"]
 
 
 class NoAnswerError(Exception):
@@ -42,7 +36,7 @@ class ServerConnection:
         self._answer_seconds = answer_seconds
         # Workers spread over the servers without being told to.
         self._place = random.randrange(len(urls))  # noqa: S311 -- no secret depends on it
-        self._connection: HTTPConnection | None = None
+        self._connection: ServerSocket | None = None
 
     @property
     def url(self) -> str:
@@ -62,26 +56,20 @@ class ServerConnection:
             return answer
 
     def _exchange(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        from http.client import HTTPException  # 20 ms that only whoever asks a server pays
-
         connection = self._connected()
+        self._connection = None  # until the answer is whole, whatever interrupts
         try:
-            self._connection = None  # until the answer is whole, whatever interrupts
-            connection.request("POST", self._prefix() + path, body, dict(headers))
-            response = connection.getresponse()
-            answer = Answer(
-                response.status, {n.lower(): text for n, text in response.getheaders()}, response.read()
-            )
-        except (OSError, HTTPException) as error:
+            answer = connection.post(path, headers, body)
+        except (OSError, GarbledAnswerError) as error:
             connection.close()
             raise self._no_answer(error, may_have_arrived=True) from None
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
-            connection.close()
-        else:
+        if connection.is_open:
             self._connection = connection
+        else:
+            connection.close()
         return answer
 
     def close(self) -> None:
@@ -95,28 +83,17 @@ class ServerConnection:
         self.close()
         self._place = (self._place + 1) % len(self._urls)
 
-    def _connected(self) -> HTTPConnection:
-        if self._connection is not None and _is_ended(self._connection):
+    def _connected(self) -> ServerSocket:
+        if self._connection is not None and not self._connection.is_usable:
             self.close()
         return self._connection or self._connect()
 
-    def _connect(self) -> HTTPConnection:
-        from http.client import HTTPConnection, HTTPException, HTTPSConnection
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(self.url)
-        cls = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = cls(parts.hostname or "", parts.port, timeout=self._answer_seconds)
+    def _connect(self) -> ServerSocket:
         try:
-            connection.connect()
-        except (OSError, HTTPException) as error:
-            connection.close()
+            return ServerSocket(self.url, self._answer_seconds)
+        except OSError as error:
             self._raise_if_untrusted(error)
             raise self._no_answer(error, may_have_arrived=False) from None
-        return connection
-
-    def _prefix(self) -> str:
-        return "/" + self.url.partition("://")[2].partition("/")[2] if self.url.count("/") > 2 else ""
 
     def _no_answer(self, error: Exception, *, may_have_arrived: bool) -> NoAnswerError:
         problem = str(getattr(error, "strerror", None) or error or type(error).__name__)
@@ -131,10 +108,3 @@ class ServerConnection:
                 problem=f"its certificate is not one that this machine trusts ({error})",
                 remedy="let the machine trust who signed it (SSL_CERT_FILE), or correct [api] url",
             ) from None
-
-
-def _is_ended(connection: HTTPConnection) -> bool:
-    """Return whether the server has closed a connection that was idle: it has sent what nobody asked for."""
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
