@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from statekeep_core.embedded import open_store
 from statekeep_core.policy import Policy, Work
 from statekeep_core.server.telemetry import store_figures as figures_module
 from statekeep_core.server.telemetry.store_figures import StoreFigures, store_figures
 
+from core.tests.conftest import Client, sqlite_only
 from core.tests.server.served import Served, run
 
 ADD = (
@@ -33,6 +35,24 @@ def test_objects_count_when_workers_are_to_delete_them(tmp_path: Path) -> None:
     finally:
         store.close()
     assert (figures.pending_disposals, figures.oldest_due_at_us) == (3, 200)
+
+
+def test_the_oldest_is_found_behind_however_many_of_another_backend(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures_module, "_MOST_COUNTED", 2)
+    assert client.store.transact(store_figures).oldest_due_at_us == 0
+    due = [("a", b"d", 500)] * 3 + [("b", b"d", 400), ("c", b"d", 300), ("c", b"d", 600)]
+    client.store.transact(lambda work: add_objects(work, *due, ("d", b"d", None), ("d", None, 100)))
+    assert client.store.transact(store_figures)[1:3] == (2, 300)
+
+
+@sqlite_only
+def test_the_figures_read_no_whole_table(client: Client) -> None:
+    plan = client.rows(f"EXPLAIN QUERY PLAN {figures_module._OLDEST_DUE}")
+    of_objects = [step for *_, step in plan if "external_objects" in step]
+    assert len(of_objects) == 3
+    assert all(step.startswith("SEARCH") for step in of_objects), plan
 
 
 def test_running_tries_count_until_they_end(tmp_path: Path) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import UnavailableError
-from statekeep_core.execution_api.state import MAX_BATCH_READ_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS
+
+from .answer_sizes import MOST_BYTES, SMALL_BYTES
 
 if TYPE_CHECKING:
     from statekeep_core._shared.state.wire import Plain
 
 DEFAULT_TOTAL_BYTES = 256 * 1024 * 1024
 _PATIENCE_SECONDS = 10.0
-_VALUES_OF = MappingProxyType({m.Get.__name__: 1, m.Increment.__name__: 1, m.SetMax.__name__: 1})
 
 
 class AnswerRoom:
@@ -35,22 +33,9 @@ class AnswerRoom:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def most_bytes(self, request: Plain) -> int:
-        """Return the most that the answer may come to; 0 for one that has at most one value."""
-        match request["kind"]:
-            case m.Batch.__name__:
-                return self._of_batch(request.get("operations"))
-            case m.ListHistory.__name__:
-                limit = request.get("limit", m.ListHistory._field_defaults["limit"])
-                rows = min(limit, MAX_PAGE_ROWS) if isinstance(limit, int) and limit > 0 else 0
-                return rows * self._max_value_bytes
-            case m.ListEntries.__name__ if request.get("with_values"):
-                return MAX_PAGE_BYTES + self._max_value_bytes
-        return 0
-
-    def _of_batch(self, operations: object) -> int:
-        asked = operations if isinstance(operations, list) else []
-        values = sum(_VALUES_OF.get(str(each.get("kind")), 0) for each in asked if isinstance(each, dict))
-        return min(values * self._max_value_bytes, MAX_BATCH_READ_BYTES)
+        """Return the most that the answer may come to; 0 for one that is small in any case."""
+        most_bytes = MOST_BYTES[request["kind"]](request, self._max_value_bytes)
+        return most_bytes if most_bytes > SMALL_BYTES else 0
 
     async def take(self, size_bytes: int) -> int:
         """Return the bytes that are taken, to be given back, when there is room.
@@ -75,6 +60,15 @@ class AnswerRoom:
                 ) from None
             raise
         return size_bytes
+
+    def keep(self, taken_bytes: int, answer_bytes: int) -> int:
+        """Give back what of the taken room the answer does not need, all of it if it is small.
+
+        Return what is still taken.
+        """
+        needed_bytes = min(taken_bytes, answer_bytes) if answer_bytes > SMALL_BYTES else 0
+        self.give(taken_bytes - needed_bytes)
+        return needed_bytes
 
     def give(self, size_bytes: int) -> None:
         """Give back what was taken."""

@@ -156,6 +156,8 @@ class Application:
                 raise
         finally:
             self._bodies.release(len(body))
+        if taken_bytes:
+            taken_bytes = self._room.keep(taken_bytes, len(response.body))
         return response._replace(taken_bytes=taken_bytes) if taken_bytes else response
 
     async def _answered(self, call: Call, caller: Caller, exchange: Exchange) -> Response:
