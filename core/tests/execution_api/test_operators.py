@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core.metastore import try_rows
 
 from core.tests.conftest import TASK, WORKER, Client, MovedClock
 from core.tests.execution_api.conftest import FLIGHTS, PLANES, LiveTry, Operator
@@ -102,6 +103,29 @@ def test_tries_are_filtered_by_whole_names(
     ):
         client.start(task)
     assert len(operator.ask(m.ListTries(**filters)).tries) == count
+
+
+def test_without_a_dag_the_tries_that_started_last_are_looked_through(
+    client: Client, operator: Operator, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run_id, task_id in (("1", "load"), ("2", "load"), ("3", "other")):
+        client.start(m.TaskAddress("flights", run_id, task_id))
+        clock.advance(1)
+    monkeypatch.setattr(try_rows, "_RECENT", try_rows._RECENT.replace(f"{try_rows.MOST_LOOKED_AT}", "2"))
+
+    def runs(**filters: Any) -> list[str]:
+        return [row.task.run_id for row in operator.ask(m.ListTries(**filters)).tries]
+
+    assert runs(task_id="load") == ["2"]
+    assert runs(run_id="1") == runs(map_index=-1, task_id="load", run_id="1") == []
+    assert runs(task_id="load", dag_id="flights") == ["2", "1"]
+    assert runs() == ["3", "2", "1"]
+
+
+def test_a_try_is_listed_with_the_beginning_of_a_long_reason(client: Client, operator: Operator) -> None:
+    client.ask(client.start(supervisor="s" * 5_000), m.Finish(False, 1, "r" * 5_000))
+    [row] = operator.ask(m.ListTries()).tries
+    assert (row.reason, row.supervisor) == ("r" * 1_000, "s" * 1_000)
 
 
 # --- assets ----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
 
+_WITHOUT_DAG = "without --dag, the other filters look among the newest 100,000"
 _HEADINGS = ("TASK", "TRY", "STATUS", "STARTED", "TOOK", "EXIT", "REASON", "SUPERVISOR")
 
 
@@ -24,6 +25,7 @@ def run(parser: ArgumentParser, given: Sequence[str]) -> int:
     """Run `statekeep tries` with these arguments and return the exit status."""
     what = "show the tries, newest first"
     command = subcommands(parser).add_parser("list", help=what, description=what)
+    command.description = f"{what}; {_WITHOUT_DAG}"
     command.epilog = OF_LISTING
     command.add_argument("--dag", type=listed_name, metavar="D", help="only of this pipeline")
     command.add_argument("--run", type=listed_name, metavar="R", help="only of this run")

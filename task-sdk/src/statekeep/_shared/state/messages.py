@@ -433,7 +433,8 @@ class Rewind(Message):
 
 
 class ListTries(Message):
-    """Tries, newest first; each filter that is None matches all."""
+    """Tries, newest first; each filter that is None matches all. Without a ``dag_id``, the other filters look
+    among the 100,000 tries that started last. Long reasons are cut."""
 
     dag_id: str | None = None
     run_id: str | None = None
