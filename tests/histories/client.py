@@ -146,18 +146,22 @@ class Supervisor(Role):
     def __init__(self, party: Party, number: int) -> None:
         super().__init__(party, number)
         self.task = party.assignment.tasks[number]
+        self._last_holder = ""
 
     def act(self) -> None:
         assignment, draw = self._party.assignment, self._draw
         deed = self.deed("start", self.task)._replace(
             rerun=draw.random() < 0.8, lease_seconds=round(draw.uniform(0.1, 0.8), 2)
         )
-        deed = deed._replace(fresh=deed.rerun and draw.random() < 0.15)
+        deed = deed._replace(fresh=deed.rerun and draw.random() < 0.15, holder=os.urandom(8).hex())
+        if draw.random() < 0.3:
+            deed = deed._replace(proof=self._last_holder)
         request = requests.start(self.task, tuple(assignment.assets), deed)
         started = self.ask(deed, assignment.worker, request, _MANY_ATTEMPTS)
         if started.outcome != OK:
             self.pause(0.02, 0.2)
             return
+        self._last_holder = started.holder
         self._live(started)
 
     def _live(self, started: Deed) -> None:

@@ -66,6 +66,7 @@ class Deed(NamedTuple):
     answers are its rows). ``try_number`` is the caller's, for a start the one that it was given; 0 for an
     operator. ``code`` is that of the refusal; ``shown`` the version that a conflict told, ``failed_step`` the
     place (from 0) of the step that was refused in a batch. ``succeeded``: of a finish, what was asked.
+    ``holder`` is the secret that a start drew, and ``proof`` that of a supervisor that it knows to be gone.
     ``is_list``: the steps are gets, of every key that there may be, and were asked for as a list.
     """
 
@@ -86,6 +87,8 @@ class Deed(NamedTuple):
     fresh: bool = False
     lease_seconds: float = 60.0
     is_list: bool = False
+    holder: str = ""
+    proof: str = ""
 
     @property
     def sent(self) -> tuple[Attempt, ...]:

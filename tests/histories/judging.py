@@ -168,18 +168,39 @@ def _versions_of_tries(deeds: Sequence[Deed]) -> Iterator[Violation]:
 
 
 def _leases(deeds: Sequence[Deed]) -> Iterator[Violation]:
-    """Nobody takes over while a lease that was acknowledged is live and the try has not ended."""
-    for start in deeds:
-        if start.verb != "start" or start.outcome != OK:
-            continue
-        before = [d for d in deeds if (d.task, d.try_number) == (start.task, start.try_number - 1)]
-        if any(deed.verb == "finish" for deed in before):
-            continue
-        for deed in before:
-            renews = deed.verb in ("start", "heartbeat") and deed.outcome == OK
-            until = deed.sent[0].invoked_at + deed.lease_seconds if renews else 0.0
-            if renews and deed.completed_at < start.invoked_at and start.completed_at < until:
-                yield Violation("fencing", f"{_told(start)} took over while the lease of {_told(deed)} ran")
+    """Nobody takes over while a lease that was acknowledged is live and the try has not ended.
+
+    But for who proves that the try's supervisor is gone; who does is not told that it runs.
+    """
+    starts = [deed for deed in deeds if deed.verb == "start"]
+    for start in starts:
+        if start.outcome == OK:
+            yield from _taken_over_alive(deeds, start)
+        elif start.code == "try_running" and start.proof:
+            yield from _proved_in_vain(starts, start)
+
+
+def _taken_over_alive(deeds: Sequence[Deed], start: Deed) -> Iterator[Violation]:
+    before = [d for d in deeds if (d.task, d.try_number) == (start.task, start.try_number - 1)]
+    is_proved = start.proof and start.proof in [deed.holder for deed in before]
+    if is_proved or any(deed.verb == "finish" for deed in before):
+        return
+    for deed in before:
+        renews = deed.verb in ("start", "heartbeat") and deed.outcome == OK
+        until = deed.sent[0].invoked_at + deed.lease_seconds if renews else 0.0
+        if renews and deed.completed_at < start.invoked_at and start.completed_at < until:
+            yield Violation("fencing", f"{_told(start)} took over while the lease of {_told(deed)} ran")
+
+
+def _proved_in_vain(starts: Sequence[Deed], refused: Deed) -> Iterator[Violation]:
+    """Look for a try that was current all the time, of the supervisor that was proved to be gone."""
+    same = [d for d in starts if d.task == refused.task and d is not refused and d.sent]
+    for begun in same:
+        is_of_proof = begun.holder == refused.proof and begun.outcome == OK
+        others = [d for d in same if d is not begun and d.outcome != REFUSED]
+        is_last = not any(d.outcome == UNKNOWN or d.completed_at > begun.invoked_at for d in others)
+        if is_of_proof and is_last and begun.completed_at < refused.invoked_at:
+            yield Violation("fencing", f"{_told(refused)}, though {_told(begun)} was known to be gone")
 
 
 def _staging(deeds: Sequence[Deed]) -> Iterator[Violation]:
@@ -256,12 +277,12 @@ def _totals(deeds: Sequence[Deed]) -> Iterator[Violation]:
                     least += int(step.value or 0) * certain
                     most += int(step.value or 0) * possible
         reads = [
-            (deed.completed_at, answer.value)
-            for deed, step, answer in _answers(deeds)
+            (deed.completed_at, place, answer.value)  # a batch may look twice
+            for place, (deed, step, answer) in enumerate(_answers(deeds))
             if step.cell == cell and step.kind == "get" and deed.verb == "state" and not deed.try_number
         ]
         if reads:
-            total = int(max(reads)[1] or 0)
+            total = int(max(reads)[2] or 0)
             if not least <= total <= most:
                 yield Violation("idempotence", f"{cell} came to {total}, not between {least} and {most}")
 

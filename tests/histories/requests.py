@@ -34,6 +34,8 @@ def start(task: str, assets: tuple[str, ...], deed: Deed) -> m.Start:
         rerun=deed.rerun,
         fresh=deed.fresh,
         lease_seconds=deed.lease_seconds,
+        holder=deed.holder,
+        holds_lock_of=(deed.proof,) if deed.proof else (),
     )
 
 

@@ -235,6 +235,20 @@ WRONG: dict[str, tuple[str, History]] = {
     ),
     "two starts have one number": ("fencing", [FIRST, start(1, at(2, 3))]),
     "a live lease is taken over": ("fencing", [start(1, at(0, 1), lease_seconds=60), SECOND]),
+    "a live lease is taken over by who proves that another is gone": (
+        "fencing",
+        [
+            start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+            start(2, at(10, 11))._replace(proof="another"),
+        ],
+    ),
+    "a supervisor that is known to be gone is said to run": (
+        "fencing",
+        [
+            start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+            refused(start(0, at(10, 11))._replace(proof="this", task="t"), "try_running"),
+        ],
+    ),
     "a superseded try's write has a later version than its successor's": (
         "fencing",
         [
@@ -452,6 +466,10 @@ RIGHT: dict[str, History] = {
         asked(1, at(6, 7), deleted(1)),
         asked(1, at(8, 9), got("2", 6)),
     ],
+    "a supervisor that is known to be gone is taken over from": [
+        start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+        start(2, at(10, 11))._replace(proof="this"),
+    ],
     "a superseded try's write overlaps its successor's start": [
         FIRST,
         asked(1, at(9, 20), wrote("1", 5)),
@@ -529,6 +547,10 @@ RIGHT: dict[str, History] = {
         asked(1, at(2, 3), cleared(1, "asset/a/", apply_now=True)),
         finish(1, at(4, 5), succeeded=False),
         asked(0, at(6, 7), got(None, None, ASSET)),
+    ],
+    "a batch looks at the total before and after it adds": [
+        FIRST,
+        asked(0, at(4, 5), got(None, None, TOTAL), added("1", 5, TOTAL, apply_now=True), got("1", 5, TOTAL)),
     ],
     "a failed try's write that was applied at once shows": [
         FIRST,
