@@ -10,7 +10,7 @@ from statekeep_core.metastore.migrate import log_migrated
 from statekeep_core.metastore.migrate import migrations as numbered
 
 from . import schema as schemas
-from . import steps
+from . import sessions, steps
 from .connection import connect, place_of
 from .failures import translated
 
@@ -32,11 +32,13 @@ def migrations(folder: Path = _FOLDER) -> list[Migration]:
 def check(url: str, known: list[Migration] | None = None) -> Schema:
     """Return what schema the database has. Changes nothing.
 
-    Raises :class:`StoreUnusableError` for a PostgreSQL that is too old and for a database that cannot be
-    entered, and :class:`UnavailableError`. Whether this release can use the schema is not judged.
+    Raises :class:`StoreUnusableError` for a PostgreSQL that is too old, for a database that cannot be
+    entered, and for a pooler that shares sessions, and :class:`UnavailableError`. Whether this release can
+    use the schema is not judged.
     """
     place = place_of(url)
     with translated(place), connect(url) as connection:
+        sessions.require_own(connection, url, place)
         return schemas.schema_of(connection, known or migrations())
 
 
