@@ -167,6 +167,7 @@ def counted(deeds: Sequence[Deed]) -> Counter[str]:
         counts["deeds"] += 1
         counts[f"{deed.verb} {deed.outcome}"] += 1
         counts["lists"] += deed.is_list
+        counts["starts with a proof"] += bool(deed.proof) and deed.outcome == OK
         counts.update(f"{_name(step)} {deed.outcome}" for step in deed.steps if deed.verb == "state")
         counts["answers lost"] += sum(attempt.fate == LOST for attempt in deed.attempts)
         counts["overtaken"] += sum(attempt.fate == OVERTAKEN for attempt in deed.attempts)
