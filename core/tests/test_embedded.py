@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import pytest
 from statekeep_core import __version__
-from statekeep_core._shared.state import errors
+from statekeep_core._shared.state import errors, wire
 from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import configured_path, open_configured, open_store
 from statekeep_core.metastore import task_entries
@@ -105,6 +105,24 @@ def test_what_is_acknowledged_is_read_by_another_connection(
     claims = client.start()
     client.ask(claims, m.Set("k", b'"kept"'))
     assert make_client().ask(claims, m.Get("k")).value == b'"kept"'
+
+
+def test_a_reader_tells_what_is_committed_and_leaves_all_else_to_the_store(client: Client) -> None:
+    claims = client.start()
+    client.ask(claims, m.Set("k", b"1"))
+    with closing(client.store.reader()) as reader:
+        asked = [m.Get("k"), m.Get("other"), m.Get(""), m.Set("k", b"2")]
+        calls = [(wire.to_plain(claims), "", wire.to_plain(request)) for request in asked]
+        entry, absent, malformed = reader.read(calls[:3])
+        assert [entry["value"], absent["kind"], malformed] == [b"1", "Absent", None]
+        assert reader.read(calls) == [None] * 4  # it cannot write
+        client.ask(claims, m.Set("k", b"2"))
+        assert reader.read(calls[:1])[0]["value"] == b"2"
+        with closing(apsw.Connection(str(client.store.path))) as foreign:
+            foreign.execute("BEGIN IMMEDIATE")
+            assert reader.read(calls[:1])[0]["value"] == b"2"
+        client.store.path.rename(client.store.path.with_name("elsewhere.db"))
+        assert reader.read(calls[:1]) == [None]
 
 
 def _add(path: Path, claims: m.TryClaims, times: int) -> None:

@@ -15,7 +15,8 @@ from statekeep_core import embedded
 from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state import wire
 from statekeep_core.postgres.store import open_store as open_postgresql
-from statekeep_core.server.engine import PostgresEngine, SqliteEngine
+from statekeep_core.server.postgres_engine import PostgresEngine
+from statekeep_core.server.sqlite_engine import SqliteEngine
 from statekeep_core.server.sweeping import Sweeper
 
 from benchmarks.durable_postgresql import SETTINGS

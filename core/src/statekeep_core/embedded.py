@@ -89,7 +89,38 @@ def _path_of(settings: config.Settings) -> Path:
     return Path(config.sqlite_path(settings.database.url)).resolve()
 
 
-class EmbeddedStore:
+class _Transactions:
+    """Transactions on one connection to a file that stays where it is."""
+
+    def __init__(self, path: Path, connection: apsw.Connection, policy: Policy, clock: Clock) -> None:
+        self.path = path
+        self.policy = policy
+        self._connection = connection
+        self._clock = clock
+        self._file = _identity(path)
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Work]:
+        if _identity(self.path) != self._file:
+            raise StoreUnusableError(
+                what=f"the store {self.path}",
+                problem="its file was removed or replaced while it was open, and what is written now is lost",
+                remedy="put the file back, or start the task again on the new one",
+            )
+        try:
+            self._connection.execute(begin)
+            work = Work(SqliteTransaction(self._connection, self._clock()), self.policy)
+            yield work
+            if begin == _WRITING:
+                objects.settle(work.tx)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if not self._connection.get_autocommit():
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+class EmbeddedStore(_Transactions):
     """Answers groups of requests, each group in one durable transaction.
 
     Used by one thread at a time; any number of processes may have the same file open. A reply that says
@@ -99,16 +130,12 @@ class EmbeddedStore:
     def __init__(
         self, path: Path, connection: apsw.Connection, lock: WriteLock, policy: Policy, clock: Clock
     ) -> None:
-        self.path = path
-        self.policy = policy
-        self._connection = connection
+        super().__init__(path, connection, policy, clock)
         self._lock = lock
-        self._clock = clock
         # Off where others ask than this process: what a fault says may quote a value.
         self.tells_words_of_faults = True
         self._is_closed = False
         self._is_dry = False
-        self._file = _identity(path)
 
     def handle_group(self, calls: Sequence[Call]) -> list[Plain]:
         """Return a plain reply for each call, in order; what is refused is a Refusal, and nothing is raised.
@@ -116,7 +143,7 @@ class EmbeddedStore:
         Each call is answered as it would be alone. Those that are refused leave nothing behind and do not
         touch their neighbours.
         """
-        parsed = [self._parsed(call) for call in calls]
+        parsed = [_parsed(call) for call in calls]
         self._is_dry = self._is_dry or any(_is_dry(call) for call in parsed)
         replies: list[Plain] = []
         while len(replies) < len(parsed):
@@ -144,18 +171,23 @@ class EmbeddedStore:
         with translated(self.path), self._lock.held(), self._transaction(_WRITING) as work:
             return operation(work)
 
+    def reader(self) -> EmbeddedReader:
+        """Return a reader beside this store, to be closed before it.
+
+        Raises :class:`StoreUnusableError` and :class:`UnavailableError`.
+        """
+        with translated(self.path), self._lock.held():
+            connection = open_connection(self.path)
+            connection.set_busy_timeout(0)
+            connection.pragma("query_only", True)
+        return EmbeddedReader(self.path, connection, self.policy, self._clock)
+
     def _sweep_when_due(self) -> None:
         with translated(self.path), self._transaction("BEGIN") as work:
             is_due = retention.is_sweep_due(work.tx)
         if is_due:
             stop_at = time.monotonic() + _SWEEP_SECONDS
             retention.sweep(self, is_enough=lambda: time.monotonic() > stop_at)
-
-    def _parsed(self, call: Call) -> service.Call | StatekeepError:
-        try:
-            return service.parse(*call)
-        except StatekeepError as error:
-            return error
 
     def _one_group(self, calls: Sequence[service.Call | StatekeepError]) -> list[Plain]:
         """Answer at least one of the calls, as many as fit into one transaction."""
@@ -182,26 +214,6 @@ class EmbeddedStore:
                 replies.append(self._answer(work, call))
         return replies
 
-    @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[Work]:
-        if _identity(self.path) != self._file:
-            raise StoreUnusableError(
-                what=f"the store {self.path}",
-                problem="its file was removed or replaced while it was open, and what is written now is lost",
-                remedy="put the file back, or start the task again on the new one",
-            )
-        try:
-            self._connection.execute(begin)
-            work = Work(SqliteTransaction(self._connection, self._clock()), self.policy)
-            yield work
-            if begin == _WRITING:
-                objects.settle(work.tx)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if not self._connection.get_autocommit():
-                self._connection.execute("ROLLBACK")
-            raise
-
     def _answer(self, work: Work, call: service.Call | StatekeepError) -> Plain:
         if isinstance(call, StatekeepError):
             return wire.plain_refusal(call)
@@ -217,6 +229,39 @@ class EmbeddedStore:
         except Exception as fault:
             told = told_fault(fault, call.request_id, with_words=self.tells_words_of_faults)
             return wire.plain_refusal(told)
+
+
+class EmbeddedReader(_Transactions):
+    """Answers reads beside the store, which may write meanwhile in another thread; waits for nobody."""
+
+    def read(self, calls: Sequence[Call]) -> list[Plain | None]:
+        """Return a plain reply for each call, of what was committed before; None: the store is to be asked.
+
+        So it is with whatever is refused, or cannot be read right now: the store has the words for it.
+        """
+        try:
+            with self._transaction("BEGIN") as work:
+                return [_read(work, call) for call in calls]
+        except Exception:  # whatever it is, the store meets it again
+            return [None] * len(calls)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _read(work: Work, call: Call) -> Plain | None:
+    try:
+        return wire.to_plain(service.answer(work, service.parse(*call)))
+    except StatekeepError:
+        return None
+
+
+def _parsed(call: Call) -> service.Call | StatekeepError:
+    try:
+        return service.parse(*call)
+    except StatekeepError as error:
+        return error
 
 
 def _is_dry(call: service.Call | StatekeepError) -> bool:

@@ -13,9 +13,9 @@ from statekeep_core.embedded import open_store
 from statekeep_core.metastore.credentials import OPERATOR, WORKER
 from statekeep_core.policy import Policy
 from statekeep_core.server.access import Access, add_credential, add_signing_key
-from statekeep_core.server.engine import SqliteEngine
 from statekeep_core.server.http.app import Application
 from statekeep_core.server.http.bodies import Bodies
+from statekeep_core.server.sqlite_engine import SqliteEngine
 from statekeep_core.server.telemetry.observing import NOBODY, Observers
 
 TASK = {"kind": "TaskAddress", "dag_id": "etl", "run_id": "2026-01-01", "task_id": "load"}

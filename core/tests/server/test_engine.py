@@ -14,7 +14,8 @@ from statekeep_core._shared.state.errors import InternalFaultError, StoreUnusabl
 from statekeep_core._shared.state.sendings import Sending
 from statekeep_core._shared.state.wire import to_plain
 from statekeep_core.policy import Policy
-from statekeep_core.server.engine import PostgresEngine, SqliteEngine
+from statekeep_core.server.postgres_engine import PostgresEngine
+from statekeep_core.server.sqlite_engine import SqliteEngine
 
 CALL = ({"kind": "WorkerClaims"}, "", {"kind": "Get"})
 
@@ -253,6 +254,8 @@ def test_a_try_that_asks_much_leaves_the_threads_to_others_and_is_answered_befor
 
 
 def test_a_store_that_goes_away_and_comes_back_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
     class Store(GatedStore):
         is_away = True
 

@@ -11,8 +11,9 @@ import pytest
 from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
 from statekeep_core.metastore import credentials
 from statekeep_core.server import opening
-from statekeep_core.server.engine import PostgresEngine, SqliteEngine
 from statekeep_core.server.opening import open_engine, open_store
+from statekeep_core.server.postgres_engine import PostgresEngine
+from statekeep_core.server.sqlite_engine import SqliteEngine
 
 
 def environ(url: str, **options: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from statekeep_core._shared.state import messages as m
 from statekeep_core.metastore import leases
-from statekeep_core.server.engine import SqliteEngine
+from statekeep_core.server.sqlite_engine import SqliteEngine
 from statekeep_core.server.sweeping import LEASE, Sweeper
 
 from core.tests.conftest import Client, MovedClock

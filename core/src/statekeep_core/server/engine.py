@@ -9,9 +9,7 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from statekeep_core._shared.state import messages as m
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
-from statekeep_core.embedded import EmbeddedStore
 from statekeep_core.faults import told_fault
 from statekeep_core.traffic import NO_TRAFFIC
 
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_WAITING_LIMIT = 4_096
-# The requests that tasks send most; PostgreSQL answers many of them in one statement.
-_HOT = frozenset(each.__name__ for each in (m.Get, m.Set, m.Delete, m.Increment, m.Heartbeat))
 
 
 class Engine(Protocol):
@@ -83,22 +79,22 @@ class Engine(Protocol):
         ...
 
 
-class _Waiting(NamedTuple):
+class Waiting(NamedTuple):
     work: Call | Callable[[Work], Any]
     answered: asyncio.Future[Any]
     origin: object = None
 
 
-class _Lane(NamedTuple):
+class Lane(NamedTuple):
     """A queue, how many threads serve it, and how much each of them takes at once."""
 
     name: str
-    queue: SimpleQueue[_Waiting | None] | Turns[_Waiting]
+    queue: SimpleQueue[Waiting | None] | Turns[Waiting]
     threads: int
     taken_at_once: int
 
 
-class _ThreadedEngine:
+class ThreadedEngine:
     """An :class:`Engine` on a store that is opened and closed in one thread of its own.
 
     What waits while a group commits becomes the next group, so that many requests share one fsync and a lone
@@ -108,7 +104,7 @@ class _ThreadedEngine:
     def __init__(
         self,
         open_store: Callable[[], Store],
-        lanes: tuple[_Lane, ...],
+        lanes: tuple[Lane, ...],
         *,
         waiting_limit: int,
         observers: Observers = NOBODY,
@@ -119,7 +115,7 @@ class _ThreadedEngine:
         self._lanes = lanes
         self._waiting_limit = waiting_limit
         self._waiting = 0
-        self._asked_now: list[tuple[_Lane, _Waiting]] = []
+        self._asked_now: list[tuple[Lane, Waiting]] = []
         self._is_open = False
         self._policy: Policy | None = None
         self._outages = Outages(lambda: self.transact(_look))
@@ -187,15 +183,19 @@ class _ThreadedEngine:
             # The requests that came at once are put in at once: a thread that is woken for the first of them
             # would take it alone, and the others would wait for another commit.
             self._loop.call_soon(self._put_in)
-        self._asked_now.append((lane, _Waiting(work, answered, self._observers.waits())))
+        self._asked_now.append((lane, Waiting(work, answered, self._observers.waits())))
         return await answered
 
     def _put_in(self) -> None:
         asked, self._asked_now = self._asked_now, []
-        for lane, item in asked:
+        for lane, item in self._left_for_threads(asked):
             lane.queue.put(item)
 
-    def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
+    def _left_for_threads(self, asked: list[tuple[Lane, Waiting]]) -> list[tuple[Lane, Waiting]]:
+        """Answer what takes the loop no time worth mentioning; return the rest."""
+        return asked
+
+    def _lane_of(self, work: Call | Callable[[Work], Any]) -> Lane:
         """Return where work waits; what comes from one client comes after what it was answered before."""
         del work
         return self._lanes[0]
@@ -232,7 +232,7 @@ class _ThreadedEngine:
         for thread in threads:
             thread.join()
 
-    def _answer_until_closed(self, store: Store, lane: _Lane) -> None:
+    def _answer_until_closed(self, store: Store, lane: Lane) -> None:
         is_open = True
         while is_open:
             group = _next_group(lane)
@@ -246,7 +246,7 @@ class _ThreadedEngine:
             if any(map(_is_unavailable, answers)):
                 self._loop.call_soon_threadsafe(self._outages.doubt)
 
-    def _observed(self, store: Store, lane: _Lane, asked: list[_Waiting]) -> list[Any]:
+    def _observed(self, store: Store, lane: Lane, asked: list[Waiting]) -> list[Any]:
         began_at_ns = time.time_ns()
         answers = _answers(store, asked)
         if asked:
@@ -260,97 +260,10 @@ class _ThreadedEngine:
 
     # --- in the loop again -------------------------------------------------------------------------------
 
-    def _deliver(self, asked: list[_Waiting], outcomes: list[Any]) -> None:
+    def _deliver(self, asked: list[Waiting], outcomes: list[Any]) -> None:
         self._waiting -= len(asked)
         for item, outcome in zip(asked, outcomes, strict=True):
             _settle(item.answered, outcome)
-
-
-class SqliteEngine(_ThreadedEngine):
-    """An :class:`Engine` on a store that one thread uses: a file takes one writer at a time anyway."""
-
-    # The store forms its own groups of 256; taking more at once would only delay those that come later.
-    _TAKEN_AT_ONCE = 256
-
-    def __init__(
-        self,
-        open_store: Callable[[], Store],
-        *,
-        waiting_limit: int = DEFAULT_WAITING_LIMIT,
-        observers: Observers = NOBODY,
-    ) -> None:
-        lane = _Lane("all", SimpleQueue(), 1, self._TAKEN_AT_ONCE)
-        super().__init__(
-            lambda: _for_others(open_store()), (lane,), waiting_limit=waiting_limit, observers=observers
-        )
-
-
-def _for_others(store: Store) -> Store:
-    """Return a store that tells what is for whoever has it in its own process to no one over HTTP."""
-    if isinstance(store, EmbeddedStore):
-        store.tells_words_of_faults = False
-    return store
-
-
-class PostgresEngine(_ThreadedEngine):
-    """An :class:`Engine` on a store that several threads use at once.
-
-    The requests that one statement answers together wait in one queue, and all others in another one, where
-    each is a transaction of several round trips: they are taken one by one, so that none waits for another
-    while a thread is free, and no heartbeat waits for a group of them. Of one try's, one is under way at a
-    time: they take turns at its row anyway, and those that wait there would hold a thread each.
-    """
-
-    # Two, so that one makes its statement of what waits while the other's is at the database.
-    _HOT_THREADS = 2
-    _OTHER_THREADS = 4
-    # As many as one statement takes.
-    _HOT_TAKEN_AT_ONCE = 64
-    # How many threads use the store at a time.
-    CONNECTIONS = _HOT_THREADS + _OTHER_THREADS
-
-    def __init__(
-        self,
-        open_store: Callable[[], Store],
-        *,
-        waiting_limit: int = DEFAULT_WAITING_LIMIT,
-        observers: Observers = NOBODY,
-    ) -> None:
-        hot = _Lane("hot", SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
-        others = _Lane("others", Turns(_instance_of), self._OTHER_THREADS, 1)
-        super().__init__(open_store, (hot, others), waiting_limit=waiting_limit, observers=observers)
-
-    def _lane_of(self, work: Call | Callable[[Work], Any]) -> _Lane:
-        hot, others = self._lanes
-        return hot if isinstance(work, tuple) and _is_hot(work) else others
-
-
-def _is_hot(call: Call) -> bool:
-    """Return whether a call is probably one that a statement answers; if not, it only waits elsewhere."""
-    claims, _, request, *rest = call
-    if rest and rest[0] is not None and rest[0].floor:
-        return False
-    kind, target = request.get("kind"), request.get("target")
-    if claims.get("kind") != m.TryClaims.__name__ or kind not in _HOT:
-        return False
-    if kind == m.Get.__name__:
-        return target is None or isinstance(target, int)
-    if kind == m.Set.__name__ and isinstance(target, int):
-        is_conditional = request.get("if_version") is not None or request.get("if_absent")
-        return not (is_conditional or request.get("apply_now") or request.get("external"))
-    if kind == m.Increment.__name__:
-        return target is None and _is_integer(request.get("by"))
-    is_conditional_delete = kind == m.Delete.__name__ and request.get("if_version") is not None
-    return target is None and request.get("external") is None and not is_conditional_delete
-
-
-def _is_integer(text: Any) -> bool:
-    return isinstance(text, bytes) and text.removeprefix(b"-").isdigit()
-
-
-def _instance_of(item: _Waiting) -> int | None:
-    """Return the number of the task instance whose try asks; None for everybody else."""
-    return item.work[0].get("instance_id") if isinstance(item.work, tuple) else None
 
 
 def _is_unavailable(answer: Any) -> bool:
@@ -362,7 +275,7 @@ def _look(work: Work) -> str:
     return work.tx.store_id()
 
 
-def _next_group(lane: _Lane) -> list[_Waiting | None]:
+def _next_group(lane: Lane) -> list[Waiting | None]:
     """Wait for something to do, and return it with what waits behind it, up to the lane's measure."""
     group = [lane.queue.get()]
     with contextlib.suppress(Empty):
@@ -371,7 +284,7 @@ def _next_group(lane: _Lane) -> list[_Waiting | None]:
     return group
 
 
-def _answers(store: Store, asked: list[_Waiting]) -> list[Any]:
+def _answers(store: Store, asked: list[Waiting]) -> list[Any]:
     """Return what comes of each: a reply or a result, or the error to raise."""
     calls = [item.work for item in asked if isinstance(item.work, tuple)]
     try:

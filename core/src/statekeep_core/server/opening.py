@@ -11,7 +11,8 @@ from statekeep_core._shared.state.errors import UnavailableError, UnsupportedErr
 from statekeep_core.postgres.driver import require_driver
 
 from .access import prepare
-from .engine import PostgresEngine, SqliteEngine
+from .postgres_engine import PostgresEngine
+from .sqlite_engine import SqliteEngine
 from .telemetry.logs import event
 from .telemetry.observing import NOBODY
 
