@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_process import server_process
+from server_process import ServerProcess, server_process
 from statekeep.supervisor import exit_status
 from statekeep_core import config
+
+from tests.server.test_tls import make_certificate
 
 FOLDER = Path(__file__).parent.parent / "deploy"
 UNIT = (FOLDER / "statekeep-server.service").read_text("utf-8")
@@ -43,17 +45,25 @@ def test_systemd_waits_for_longer_than_the_server_takes_to_stop() -> None:
     assert int(seconds) > config.load({}).server.stop_grace_seconds
 
 
+def is_healthy(server: ServerProcess) -> bool:
+    """Run what the image's health check runs, with what the server was started with."""
+    [command] = re.findall(r"^HEALTHCHECK .*? CMD (\[.*?\])$", CONTAINER, re.MULTILINE)
+    python, script = json.loads(command)
+    assert python == "python"
+    assert f"COPY deploy/{Path(script).name} {Path(script).parent}/\n" in CONTAINER
+    asking = [sys.executable, str(FOLDER / Path(script).name)]
+    asked = subprocess.run(asking, check=False, stderr=subprocess.DEVNULL, env=server.environ)
+    return asked.returncode == 0
+
+
 @pytest.mark.slow
-def test_the_image_is_healthy_while_its_server_answers(tmp_path: Path) -> None:
-    [command] = re.findall(r"^HEALTHCHECK .*? CMD (\[.*?\])$", CONTAINER, re.MULTILINE | re.DOTALL)
-    words = json.loads(command.replace("\\\n", ""))
-    with server_process(tmp_path) as server:
-        assert words[0] == "python"
-        asking = [sys.executable, *words[1:-1], words[-1].replace("7411", str(server.port))]
-        assert words[-1] != asking[-1]
-        assert subprocess.run(asking, check=False).returncode == 0
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_image_is_healthy_while_its_server_answers(tmp_path: Path, scheme: str) -> None:
+    certificate, key = map(str, make_certificate(tmp_path)) if scheme == "https" else ("", "")
+    with server_process(tmp_path, tls_certificate=certificate, tls_key=key) as server:
+        assert is_healthy(server)
         server.kill()
-        assert subprocess.run(asking, check=False, stderr=subprocess.DEVNULL).returncode == 1
+        assert not is_healthy(server)
 
 
 def test_the_image_serves_a_store_in_its_volume(tmp_path: Path) -> None:
