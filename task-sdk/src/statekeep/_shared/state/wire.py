@@ -82,14 +82,17 @@ def from_plain(plain: Plain, *, ignore_unknown: bool = False) -> Any:
     for name, value in plain.items():
         if name in cls._fields:
             # A field that holds a dict holds the sender's own names, and one of them may be "kind".
-            fields[name] = value if dict in allowed[name] else _message_value(value, ignore_unknown)
+            holds_messages = isinstance(value, dict | list) and dict not in allowed[name]
+            fields[name] = _message_value(value, ignore_unknown) if holds_messages else value
         elif name != "kind" and not ignore_unknown:
             raise _malformed(cls.__name__, f"has a field {name[:40]!r}, which this version does not know")
-    missing = [name for name in cls._fields if name not in fields and name not in cls._field_defaults]
-    if missing:
-        raise _malformed(cls.__name__, f"lacks the field {missing[0]!r}")
+    defaults = cls._field_defaults
+    try:
+        values = [fields[name] if name in fields else defaults[name] for name in cls._fields]
+    except KeyError as missing:
+        raise _malformed(cls.__name__, f"lacks the field {missing}") from None
     _check_types(cls, fields, allowed)
-    return cls(**fields)
+    return cls(*values)
 
 
 def _message_value(value: Any, ignore_unknown: bool) -> Any:
@@ -102,13 +105,26 @@ def _message_value(value: Any, ignore_unknown: bool) -> Any:
 
 def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, frozenset[type]]) -> None:
     for name, value in fields.items():
-        if type(value) not in allowed[name]:
-            raise _malformed(cls.__name__, f"has a {type(value).__name__} in the field {name!r}")
-        numbers = value if type(value) is tuple else (value,)
-        if any(type(each) is int and not -_TOO_LARGE <= each < _TOO_LARGE for each in numbers):
-            raise _malformed(cls.__name__, f"has a number in the field {name!r} that 64 bits do not hold")
-        if type(value) is tuple and not all(type(item) in allowed[name + "[]"] for item in value):
-            raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
+        own = type(value)
+        if own not in allowed[name]:
+            raise _malformed(cls.__name__, f"has a {own.__name__} in the field {name!r}")
+        if own is int:
+            _check_number(cls, name, value)
+        elif own is tuple:
+            _check_list(cls, name, value, allowed[name + "[]"])
+
+
+def _check_number(cls: type[Any], name: str, number: int) -> None:
+    if not -_TOO_LARGE <= number < _TOO_LARGE:
+        raise _malformed(cls.__name__, f"has a number in the field {name!r} that 64 bits do not hold")
+
+
+def _check_list(cls: type[Any], name: str, items: tuple[Any, ...], allowed: frozenset[type]) -> None:
+    for item in items:
+        if type(item) is int:
+            _check_number(cls, name, item)
+    if not all(type(item) in allowed for item in items):
+        raise _malformed(cls.__name__, f"has something of another kind in the list {name!r}")
 
 
 @cache  # the type hints of a message never change, and resolving them is slow
