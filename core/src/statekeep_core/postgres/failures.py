@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,10 +16,14 @@ from statekeep_core._shared.state.errors import (
     StoreUnusableError,
     UnavailableError,
 )
+from statekeep_core.faults import traceback_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_log = logging.getLogger(__name__)
+
+_NAMES = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name", "source_function")
 # The transaction lost against another one and changed nothing. Locks are taken in one order, so the first two
 # are not expected; the others are two who made the same row at once.
 AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.UniqueViolation, pg.ExclusionViolation)
@@ -43,7 +48,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
-    """Return what a caller is told. The message never has a value in it: those are bound, not quoted."""
+    """Return what a caller is told. What is a fault of ours is logged."""
     what = f"the store {place}"
     problem = _first_line(error)
     match error:
@@ -70,7 +75,20 @@ def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return UnavailableError(what=what, problem=problem)
         case _:
-            return InternalFaultError(problem=f"{type(error).__name__}: {problem}")
+            return _fault(error)
+
+
+def _fault(error: psycopg.Error) -> InternalFaultError:
+    """Log a fault of ours by the names in it, and return what a caller is told of it: its kind.
+
+    Neither has its words: those of a trigger, or of a constraint that somebody added, may quote a value.
+    """
+    found = {name: getattr(error.diag, name) for name in _NAMES}
+    fields = {name: text for name, text in found.items() if text is not None}
+    extra = {"event": "fault", "fields": fields | {"traceback": traceback_of(error)}}
+    _log.error("PostgreSQL refused a statement: %s", type(error).__name__, extra=extra)
+    kind = type(error).__name__
+    return InternalFaultError(problem=kind if error.sqlstate is None else f"{kind}, {error.sqlstate}")
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -35,8 +35,8 @@ def require_own(connection: Connection, url: str, place: str) -> None:
         if are_shared(lambda: _process(connection), lambda: _process(other)):
             raise StoreUnusableError(
                 what=f"the store {place}",
-                problem="a pooler before it gives one connection's session to others, after each transaction or"
-                " statement",
+                problem="a pooler before it gives one connection's session to others after each transaction"
+                " or statement",
                 remedy="set its pool_mode to session, or connect to PostgreSQL itself",
             )
 
