@@ -42,6 +42,23 @@ def test_a_file_is_opened_with_the_policy_of_the_settings(tmp_path: Path) -> Non
     assert "shown this once: statekeep_" in made
 
 
+def test_a_credential_that_nobody_can_have_been_told_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+
+    async def scenario() -> None:
+        settings = environ(str(tmp_path / "s.db"))
+        engine = await open_engine(settings, lambda _untold: False)
+        assert await engine.transact(lambda work: credentials.every(work.tx)) == []
+        await engine.close()
+        await (await open_engine(settings, said.append)).close()
+
+    asyncio.run(scenario())
+    assert "statekeep server credentials add" in caplog.text
+    assert len(said) == 1
+
+
 def test_servers_that_start_at_once_on_a_new_database_make_one_credential(new_database: str) -> None:
     said: list[str] = []
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from statekeep.supervisor import saying
 from statekeep.supervisor.saying import say
 
 
@@ -40,4 +44,27 @@ def test_a_full_disk_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_without_standard_error_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    say("a")
+    assert say("a") is False
+
+
+def test_a_reader_that_stands_still_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saying, "_PATIENCE_SECONDS", 0.0)
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stderr", _stream_to(writing))
+    with _ending_with_a_wait(60):
+        said = [say("a" * 50_000) for _ in range(10)]
+    assert said == [True, *[False] * 9]
+    os.close(reading)
+    os.close(writing)
+
+
+@contextmanager
+def _ending_with_a_wait(seconds: int) -> Iterator[None]:
+    """Have a write that waits raise, in the end."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits for a reader"))
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

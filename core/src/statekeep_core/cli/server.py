@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from statekeep.cli.statuses import OF_SERVING
 from statekeep.config import process_environment
 from statekeep.supervisor import exit_status
+from statekeep.supervisor.saying import say
 
 from statekeep_core import config
 from statekeep_core._shared.settings import SettingsError
@@ -84,8 +85,8 @@ def _serve(arguments: Namespace) -> int:
     logs.configure(settings.server, sys.stderr)
     try:
         if settings.server.workers > 1:
-            return serve_with_workers(settings.server, environ, _say, _status_of)
-        serve(settings.server, environ, _say)
+            return serve_with_workers(settings.server, environ, say, _status_of)
+        serve(settings.server, environ, say)
         return 0
     finally:
         logs.finish()
@@ -96,7 +97,7 @@ def _status_of(serve: Callable[[], None]) -> int:
     try:
         serve()
     except (StatekeepError, SettingsError) as error:
-        _say(str(error))
+        say(str(error))
         return exit_status.of_refusal(error.code)
     return 0
 
@@ -171,11 +172,6 @@ def _transact(operation: Callable[[Work], Any]) -> Any:
         return store.transact(operation)
     finally:
         store.close()
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"statekeep: {message}\n")
-    sys.stderr.flush()
 
 
 def _shown(instant_us: int) -> str:

@@ -47,6 +47,11 @@ def every(tx: Transaction) -> list[CredentialRecord]:
     return [CredentialRecord(*row) for row in tx.rows("SELECT * FROM credentials ORDER BY name")]
 
 
+def remove(tx: Transaction, name: str) -> None:
+    """Forget a credential whose text nobody has. Its name may be given again."""
+    tx.run("DELETE FROM credentials WHERE name = ?", (name,))
+
+
 def revoke(tx: Transaction, name: str) -> bool:
     """Let a credential open nothing any more; return whether there is one by this name. Twice is fine."""
     tx.run(

@@ -31,6 +31,8 @@ _FRESH_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 1.0
 # Older than this, what is known is not trusted: the store was away.
 _TRUSTED_SECONDS = 60.0
+# What the credential of the first start is called.
+FIRST = "first"
 _PREFIX = "statekeep_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SECRET_BYTES = 32
@@ -72,7 +74,7 @@ def prepare(work: Work) -> str | None:
         add_signing_key(work)
     if credentials.every(work.tx):
         return None
-    return add_credential(work, "first", credentials.WORKER, None)
+    return add_credential(work, FIRST, credentials.WORKER, None)
 
 
 def digest_of(text: str) -> bytes:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from statekeep_core import __version__, config, embedded, policy
 from statekeep_core._shared.state.errors import UnavailableError, UnsupportedError
+from statekeep_core.metastore import credentials
 from statekeep_core.postgres.driver import require_driver
 
-from .access import prepare
+from .access import FIRST, prepare
 from .postgres_engine import PostgresEngine
 from .sqlite_engine import SqliteEngine
 from .telemetry.logs import event
@@ -45,12 +46,13 @@ def open_store(environ: Mapping[str, str]) -> Store:
 
 
 async def open_engine(
-    environ: Mapping[str, str], say: Callable[[str], None], observers: Observers = NOBODY
+    environ: Mapping[str, str], say: Callable[[str], object], observers: Observers = NOBODY
 ) -> SqliteEngine | PostgresEngine:
     """Return an engine on the store of the settings, which has what a first start needs.
 
     Waits for a database that is away, for as long as it takes; the log says why. Not for one that refuses to
-    let us in. Says what :func:`prepare` made. Raises what :func:`open_store` raises otherwise.
+    let us in. Says what :func:`prepare` made; a credential of which ``say`` returns False, for nobody can
+    have it, is not kept, and the next start makes another. Raises what :func:`open_store` raises otherwise.
     """
     settings = config.load(environ)
     is_file = not config.is_postgresql(settings.database.url)
@@ -80,15 +82,21 @@ def _engine_name(is_file: bool) -> str:
     return "sqlite" if is_file else "postgresql"
 
 
-async def _ready(engine: OneOfOurs, say: Callable[[str], None]) -> OneOfOurs:
+async def _ready(engine: OneOfOurs, say: Callable[[str], object]) -> OneOfOurs:
     await engine.open()
     try:
         credential = await engine.transact(prepare)
     except BaseException:
         await engine.close()
         raise
-    if credential is not None:
-        say(f"made the worker credential `first`, which is shown this once: {credential}")
+    told = f"made the worker credential `first`, which is shown this once: {credential}"
+    if credential is not None and say(told) is False:
+        await engine.transact(lambda work: credentials.remove(work.tx, FIRST))
+        _log.warning(
+            "no worker credential was made, for nobody reads standard error; make one with `statekeep server"
+            " credentials add`",
+            extra=event("credential_not_made"),
+        )
     return engine
 
 

@@ -59,7 +59,7 @@ class Post(NamedTuple):
     lifeline: int | None = None
 
 
-def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], object]) -> None:
     """Serve the store of the settings until SIGTERM or SIGINT, and return when all is committed and closed.
 
     The log tells where it listens once it takes requests. Says on the first start the credential that it has
@@ -81,7 +81,7 @@ def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], None
 def serve_with_workers(
     options: Server,
     environ: Mapping[str, str],
-    say: Callable[[str], None],
+    say: Callable[[str], object],
     status_of: Callable[[Callable[[], None]], int],
 ) -> int:
     """As :func:`serve`, with several processes; return the exit status.
@@ -132,7 +132,7 @@ def _log_ready(url: str, workers: int) -> None:
     _log.info("listening on %s", url, extra=event("ready", url=url, workers=workers))
 
 
-def serve_at(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+def serve_at(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], object]) -> None:
     """Serve at a post, in this process."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(post, options, environ, say))
@@ -147,7 +147,9 @@ def allow_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+async def _serve(
+    post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], object]
+) -> None:
     observation = observation_of(options, environ)
     engine = await _opened(post, environ, say, observation.observers)
     if engine is None:
@@ -248,7 +250,7 @@ def _once(act: Callable[[], object], loop: asyncio.AbstractEventLoop, lifeline: 
 
 
 async def _opened(
-    post: Post, environ: Mapping[str, str], say: Callable[[str], None], observers: Observers
+    post: Post, environ: Mapping[str, str], say: Callable[[str], object], observers: Observers
 ) -> Engine | None:
     """Return the engine; None when the server is told to stop while it waits for its database."""
     opening = asyncio.ensure_future(open_engine(environ, say, observers))
