@@ -10,10 +10,11 @@ from tests.histories.judging import TOTAL
 from tests.histories.requests import OpenTry
 
 _KEYS = ("a", "b")
-_LONGEST_BATCH = 3
+_LONGEST_BATCH = 4
 _LISTS = 0.06
 _CLEARS = 0.04
 _ON_WHAT_WAS_SEEN = 0.35
+_BATCHES_OF_ONE_TASK = 0.4
 # How often each of a change is drawn, and a get among them.
 _CHANGES = {
     "get": 26,
@@ -49,7 +50,9 @@ class Drawing:
         if how < _LISTS + _CLEARS:
             return deed._replace(steps=self._clear(of_try))
         count = 1 if self._draw.random() < 0.8 else self._draw.randint(2, _LONGEST_BATCH)
-        return deed._replace(steps=tuple(self._step(of_try) for _ in range(count)))
+        of_one = of_try is not None and count > 1 and self._draw.random() < _BATCHES_OF_ONE_TASK
+        draw_one = self._own_step if of_one else self._step
+        return deed._replace(steps=tuple(draw_one(of_try) for _ in range(count)))
 
     def learn(self, deed: Deed) -> None:
         """Remember what stands, as far as it was told."""
@@ -91,7 +94,7 @@ class Drawing:
         if draw.random() < _ON_WHAT_WAS_SEEN and (step := self._on_what_was_seen(of_try)):
             return step
         if of_try is not None and draw.random() < 0.6:
-            return self._change(f"task/{of_try.task}/{draw.choice(_KEYS)}", now=False)
+            return self._own_step(of_try)
         if of_try is None and draw.random() < 0.5:  # an operator looks at tasks' state and leaves it alone
             return Step("get", f"task/{draw.choice(self._tasks)}/{draw.choice(_KEYS)}")
         asset = f"asset/{draw.choice(self._assets)}"
@@ -100,6 +103,10 @@ class Drawing:
             cell, adds = asset + TOTAL, draw.random() < 0.6
             return Step("increment", cell, "1", apply_now=now) if adds else Step("get", cell)
         return self._change(f"{asset}/{draw.choice(_KEYS)}", now=now)
+
+    def _own_step(self, of_try: OpenTry | None) -> Step:
+        assert of_try is not None
+        return self._change(f"task/{of_try.task}/{self._draw.choice(_KEYS)}", now=False)
 
     def _on_what_was_seen(self, of_try: OpenTry | None) -> Step | None:
         """Return a write under the version that was seen last, as of whoever reads, reckons, and writes."""
