@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
-from statekeep_core._shared.state.errors import InvalidRequestError, UnauthenticatedError
+from statekeep_core._shared.state.errors import InvalidRequestError, UnauthenticatedError, UnavailableError
 from statekeep_core.metastore import credentials, signing_keys
 from statekeep_core.policy import Work
 from statekeep_core.server import access
 from statekeep_core.server.access import add_credential, add_signing_key, digest_of, prepare
 
-from core.tests.server.served import Served, run
+from core.tests.server.served import TASK, Served, run
 
 AN_HOUR_SECONDS = 3_600
 
@@ -49,6 +50,32 @@ def test_a_revoked_credential_opens_nothing_any_more(tmp_path: Path, monkeypatch
         assert not await served.engine.transact(lambda work: credentials.revoke(work.tx, "nobody"))
 
     run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("is_renewed", [False, True])
+def test_a_try_that_the_store_has_started_or_renewed_gets_its_token_whatever_becomes_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_renewed: bool
+) -> None:
+    async def scenario(served: Served) -> None:
+        token = await served.started(lease_seconds=0.000_001)
+        served.moved_seconds = AN_HOUR_SECONDS
+        for age in ("_FRESH_SECONDS", "_TRUSTED_SECONDS"):
+            monkeypatch.setattr(access, age, 0.0)
+        answers = [served.engine.transact, _refused]  # who asks is still found; then it goes away
+        monkeypatch.setattr(served.engine, "transact", lambda operation: answers.pop(0)(operation))
+        path, body = ("heartbeat", {}) if is_renewed else ("start", {"task": TASK, "lease_seconds": 1})
+        proof = token if is_renewed else served.worker
+        answered = await served.ask(f"/execution/v1/{path}", body, proof)
+        assert (answered.status, answers) == (200, [])
+        known = served.access._known
+        assert known is not None
+        assert served.access._find(known, answered.document["token"])
+
+    run(tmp_path, scenario)
+
+
+async def _refused(_: Any) -> None:
+    raise UnavailableError(what="the store", problem="it is away; nothing was changed", changed=False)
 
 
 def test_a_credential_that_was_made_meanwhile_is_found(

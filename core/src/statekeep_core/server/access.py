@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from statekeep_core._shared.state.errors import InvalidRequestError, UnauthenticatedError
+from statekeep_core._shared.state.errors import InvalidRequestError, StatekeepError, UnauthenticatedError
 from statekeep_core.metastore import credentials, signing_keys
 
 from .caller import Caller
@@ -133,9 +133,21 @@ class Access:
         return await self._issued(token.ti_id, token.instance_id, token.try_number, token.grants)
 
     async def _issued(self, ti_id: str, instance_id: int, try_number: int, grants: tuple[Any, ...]) -> str:
-        known = await self._fresh(_FRESH_SECONDS)
+        known = await self._keys_for_what_is_committed()
         expires_at = self._now() + self._token_seconds
         return known.tokens.issue(TaskToken(ti_id, instance_id, try_number, expires_at, grants))
+
+    async def _keys_for_what_is_committed(self) -> _Known:
+        """Return what the store knows, or what it knew when the request came if it is away meanwhile.
+
+        A refusal now would tell of a try that has started that nothing was changed.
+        """
+        try:
+            return await self._fresh(_FRESH_SECONDS)
+        except StatekeepError:
+            if self._known is None:
+                raise
+            return self._known
 
     def _find(self, known: _Known, text: str) -> Caller | None:
         if text.startswith(_PREFIX):
