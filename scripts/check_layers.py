@@ -84,6 +84,8 @@ THIRD_PARTY = (
     # Values of named types; a task process that names none does not pay for it.
     ThirdParty("statekeep_shared.state", ("msgspec",), at_import=False),
     ThirdParty("statekeep", ("msgspec",), at_import=False),
+    # HTTP's parser; a task beside its store does not load it.
+    ThirdParty("statekeep.client.http_answer", ("httptools",), at_import=True),
     # Object stores and compression; a task whose values stay inline pays for neither.
     ThirdParty("statekeep.backends.object_store", ("backports", "compression", "obstore"), at_import=False),
     # Ciphers; a worker whose values stay in the clear does not load them.
