@@ -339,3 +339,20 @@ def test_whoever_asks_what_a_sweep_would_remove_sweeps_nothing_by_closing_the_st
 
     assert entries_after_closing(m.SweepStep(dry_run=True)) == 1
     assert entries_after_closing() == 0
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_who_writes_to_a_served_store_does_not_fold_the_log(tmp_path: Path, is_served: bool) -> None:
+    """SQLite does that for whoever commits the thousandth page."""
+    store = open_store(tmp_path / "state.db")
+    if is_served:
+        store.serve()
+    client = Client(store)
+    claims = client.start()
+    empty = store.path.stat().st_size
+    for number in range(80):
+        client.ask(claims, m.Set(f"{number}", b'"' + b"x" * 60_000 + b'"'))
+    assert (store.path.stat().st_size == empty) == is_served
+    store.close()
+    assert store.path.stat().st_size > 80 * 60_000
+    assert not store.path.with_name("state.db-wal").exists()

@@ -18,6 +18,7 @@ from benchmarks.grown_requests import TIMED, GrownRequests
 from benchmarks.grown_rows import Grown
 from benchmarks.grown_store import fill_postgresql, fill_sqlite
 from benchmarks.measurement import Measurement
+from benchmarks.served_file import MAPPED_BYTES
 from tests.postgresql.cluster import running_cluster
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _filled(engine: str, sizes: Sequence[Grown], stack: ExitStack) -> list[tuple
 
 def _sqlite(path: Path, grown: Grown) -> Any:
     fill_sqlite(path, grown)
-    return embedded.open_store(path)
+    return embedded.open_store(path, mapped_bytes=MAPPED_BYTES)
 
 
 def _postgresql(cluster: Cluster, grown: Grown) -> Any:

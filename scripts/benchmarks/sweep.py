@@ -23,6 +23,7 @@ from benchmarks.durable_postgresql import SETTINGS
 from benchmarks.expired_store import INSTANCES, fill_postgresql, fill_sqlite
 from benchmarks.grown_rows import VALUE
 from benchmarks.measurement import Measurement
+from benchmarks.served_file import MAPPED_BYTES
 from tests.postgresql.cluster import running_cluster
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def measure(expired: int = EXPIRED, live: int = LIVE) -> list[Measurement]:
         for path in paths:
             fill_sqlite(path, expired, live)
         raw_seconds = _raw(_raw_sqlite(paths[0]))
-        engine = SqliteEngine(lambda: embedded.open_store(paths[1]))
+        engine = SqliteEngine(lambda: embedded.open_store(paths[1], mapped_bytes=MAPPED_BYTES))
         rows += _rows("SQLite", raw_seconds, asyncio.run(_swept(engine)))
     with running_cluster(*SETTINGS) as cluster:
         conninfos = [cluster.conninfo(cluster.make_database()) for _ in range(2)]

@@ -15,6 +15,7 @@ from ._shared.state.errors import StatekeepError, StoreUnusableError, Unsupporte
 from .execution_api import service
 from .faults import told_fault
 from .metastore import objects
+from .metastore.checkpoints import Checkpointer
 from .metastore.clock import SystemClock
 from .metastore.connection import open_connection, translated
 from .metastore.migrate import is_current, migrate, migrations
@@ -40,8 +41,12 @@ _NOTHING_UNDONE: contextlib.AbstractContextManager[None] = contextlib.nullcontex
 Call = tuple["Plain", str, "Plain"] | tuple["Plain", str, "Plain", "Sending | None"]
 
 
-def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = None) -> EmbeddedStore:
+def open_store(
+    path: Path, policy: Policy | None = None, clock: Clock | None = None, *, mapped_bytes: int = 0
+) -> EmbeddedStore:
     """Open the store in ``path``; make it, with its folder, when it is absent; migrate it when it is older.
+
+    Up to ``mapped_bytes`` of the file are read through a map of it.
 
     Raises :class:`StoreUnusableError` when it cannot be used here (read-only, on a network, damaged, written
     by a newer release), and :class:`UnavailableError` when it cannot be used now (disk full, locked).
@@ -52,7 +57,7 @@ def open_store(path: Path, policy: Policy | None = None, clock: Clock | None = N
         lock = WriteLock(path)
         try:
             with lock.held():
-                connection = open_connection(path)
+                connection = open_connection(path, mapped_bytes=mapped_bytes)
                 try:
                     known = migrations()
                     if not is_current(connection, path, known):
@@ -78,6 +83,16 @@ def open_configured(environ: Mapping[str, str]) -> EmbeddedStore:
     """
     settings = config.load(environ)
     return open_store(_path_of(settings), configured(settings.state_store))
+
+
+def open_served(environ: Mapping[str, str]) -> EmbeddedStore:
+    """Open the store of the settings for a server, which reads more of it than a task's supervisor does.
+
+    Raises what :func:`open_configured` raises.
+    """
+    settings = config.load(environ)
+    mapped_bytes = settings.server.mapped_bytes
+    return open_store(_path_of(settings), configured(settings.state_store), mapped_bytes=mapped_bytes)
 
 
 def _path_of(settings: config.Settings) -> Path:
@@ -134,6 +149,7 @@ class EmbeddedStore(_Transactions):
         self._lock = lock
         # Off where others ask than this process: what a fault says may quote a value.
         self.tells_words_of_faults = True
+        self._checkpointer: Checkpointer | None = None
         self._is_closed = False
         self._is_dry = False
 
@@ -162,9 +178,21 @@ class EmbeddedStore(_Transactions):
             # A sweep that cannot be (a full disk, a busy store) is the next one's, not the closer's fault.
             with contextlib.suppress(StatekeepError):
                 self._sweep_when_due()
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         with translated(self.path), self._lock.held():
             self._connection.close()
         self._lock.close()
+
+    def serve(self) -> None:
+        """Be used by a server: by others than this process, none of whom waits for the log to be folded.
+
+        Called once, before anything is asked. Raises :class:`StoreUnusableError` and
+        :class:`UnavailableError`.
+        """
+        self.tells_words_of_faults = False
+        with translated(self.path), self._lock.held():
+            self._checkpointer = Checkpointer(self.path, self._connection)
 
     def transact(self, operation: Callable[[Work], Any]) -> Any:
         """Run an operation in a write transaction of its own and return its result after the commit."""
@@ -177,7 +205,8 @@ class EmbeddedStore(_Transactions):
         Raises :class:`StoreUnusableError` and :class:`UnavailableError`.
         """
         with translated(self.path), self._lock.held():
-            connection = open_connection(self.path)
+            mapped_bytes = int(self._connection.pragma("mmap_size"))
+            connection = open_connection(self.path, mapped_bytes=mapped_bytes)
             connection.set_busy_timeout(0)
             connection.pragma("query_only", True)
         return EmbeddedReader(self.path, connection, self.policy, self._clock)

@@ -93,6 +93,15 @@ class Server(Section, section="server"):
         "`unavailable` at once, and workers ask again later.",
         added="0.1.0",
     )
+    mapped_bytes = Option(
+        Integer(minimum=0, maximum=2**40),
+        default=16 * 1024**3,
+        example=268_435_456,
+        description="How many bytes of a SQLite file the server reads through a map of it, which takes less "
+        "time than reading page by page. They count as memory of its process, and are the system's to take "
+        "back. With 0, it reads page by page: for a disk that fails, where a map ends the process.",
+        added="0.2.0",
+    )
     max_connections = Option(
         Integer(minimum=1, maximum=1_000_000),
         default=10_000,
@@ -138,6 +147,14 @@ class Server(Section, section="server"):
         example=10.0,
         description="How long a server that is told to stop goes on with the requests that it has.",
         added="0.1.0",
+    )
+    worker_silence_seconds = Option(
+        Seconds(minimum=0, maximum=A_DAY_SECONDS),
+        default=60.0,
+        example=20.0,
+        description="How long one of several processes may hang, stopped or held up by one call, before it is "
+        "killed and replaced. With 0, nobody looks.",
+        added="0.2.0",
     )
     sweep_every_seconds = Option(
         Seconds(minimum=0, maximum=A_DAY_SECONDS),

@@ -42,6 +42,18 @@ def test_a_file_is_opened_with_the_policy_of_the_settings(tmp_path: Path) -> Non
     assert "shown this once: statekeep_" in made
 
 
+@pytest.mark.parametrize("mapped_bytes", [0, 1_048_576])
+def test_a_file_is_read_through_a_map_of_the_size_of_the_settings(tmp_path: Path, mapped_bytes: int) -> None:
+    async def scenario() -> None:
+        settings = environ(str(tmp_path / "s.db"), STATEKEEP__SERVER__MAPPED_BYTES=str(mapped_bytes))
+        engine = await open_engine(settings, lambda _: None)
+        found = await engine.transact(lambda work: work.tx.rows("PRAGMA mmap_size"))
+        await engine.close()
+        assert found == [(mapped_bytes,)]
+
+    asyncio.run(scenario())
+
+
 def test_a_credential_that_nobody_can_have_been_told_is_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -65,11 +65,8 @@ class Checkpointer:
         self._closing.set()
         self._is_due.set()
         self._thread.join()
-        try:
-            with self._lock.held():
-                self._connection.close()
-        finally:
-            self._lock.close()
+        self._connection.close()
+        self._lock.close()
 
     def _committed(self, writer: apsw.Connection, database: str, pages: int) -> int:
         """Called in the writer's thread after each commit, which nothing that goes wrong here undoes."""

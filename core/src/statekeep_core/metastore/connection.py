@@ -28,8 +28,10 @@ _CACHED_STATEMENTS = 500
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
-def open_connection(path: Path) -> apsw.Connection:
+def open_connection(path: Path, *, mapped_bytes: int = 0) -> apsw.Connection:
     """Open the file, made when it is absent, for durable commits (WAL, ``synchronous=FULL``).
+
+    Up to ``mapped_bytes`` of it are read through a map, which connections share and no commit empties.
 
     The caller holds the write lock, because switching a new file to WAL writes. Raises
     :class:`StoreUnusableError` on a network file system; what SQLite raises is for :func:`translated`.
@@ -51,6 +53,8 @@ def open_connection(path: Path) -> apsw.Connection:
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
+        if mapped_bytes:
+            connection.pragma("mmap_size", mapped_bytes)
     except apsw.Error:
         connection.close()
         raise

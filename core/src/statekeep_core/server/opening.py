@@ -42,7 +42,7 @@ def open_store(environ: Mapping[str, str]) -> Store:
     settings = config.load(environ)
     if config.is_postgresql(settings.database.url):
         return _open_postgresql(settings)
-    return embedded.open_configured(environ)
+    return embedded.open_served(environ)
 
 
 async def open_engine(
@@ -60,7 +60,7 @@ async def open_engine(
     limit = settings.server.max_waiting_requests
     if is_file:
         file = SqliteEngine(
-            lambda: embedded.open_configured(environ), waiting_limit=limit, observers=observers
+            lambda: embedded.open_served(environ), waiting_limit=limit, observers=observers
         )
         return await _ready(file, say)
     said = ""

@@ -60,9 +60,8 @@ class SqliteEngine(ThreadedEngine):
     def _for_others(self, store: Store) -> Store:
         """Return the store as it is for those who ask over HTTP, and have a reader beside it."""
         if isinstance(store, EmbeddedStore):
-            # What is for whoever has it in its own process goes to no one over HTTP.
-            store.tells_words_of_faults = False
             try:
+                store.serve()
                 self._reader = store.reader()
             except BaseException:
                 store.close()
