@@ -197,10 +197,17 @@ def _proved_in_vain(starts: Sequence[Deed], refused: Deed) -> Iterator[Violation
     same = [d for d in starts if d.task == refused.task and d is not refused and d.sent]
     for begun in same:
         is_of_proof = begun.holder == refused.proof and begun.outcome == OK
-        others = [d for d in same if d is not begun and d.outcome != REFUSED]
-        is_last = not any(d.outcome == UNKNOWN or d.completed_at > begun.invoked_at for d in others)
+        others = [d for d in (*same, refused) if d is not begun]
+        is_last = not any(_may_begin_after(begun.invoked_at, start) for start in others)
         if is_of_proof and is_last and begun.completed_at < refused.invoked_at:
             yield Violation("fencing", f"{_told(refused)}, though {_told(begun)} was known to be gone")
+
+
+def _may_begin_after(moment: float, start: Deed) -> bool:
+    """Return whether a start, or an attempt at it that nobody answered, may take effect after a moment."""
+    if start.outcome == OK:
+        return start.completed_at > moment
+    return start.outcome == UNKNOWN or LOST in [attempt.fate for attempt in start.attempts]
 
 
 def _staging(deeds: Sequence[Deed]) -> Iterator[Violation]:

@@ -470,6 +470,11 @@ RIGHT: dict[str, History] = {
         start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
         start(2, at(10, 11))._replace(proof="this"),
     ],
+    "a start that was refused is done later, by the attempt that nobody answered": [
+        start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+        refused(start(0, (*lost(2, 3), *at(4, 5)))._replace(task="t"), "try_running"),
+        refused(start(0, at(10, 11))._replace(proof="this", task="t"), "try_running"),
+    ],
     "a superseded try's write overlaps its successor's start": [
         FIRST,
         asked(1, at(9, 20), wrote("1", 5)),
