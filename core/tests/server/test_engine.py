@@ -71,6 +71,28 @@ def test_what_waits_while_a_group_commits_becomes_the_next_group() -> None:
     assert store.threads.isdisjoint({threading.get_ident()})
 
 
+def test_a_call_is_answered_before_an_operation_that_waited_with_it_is_done() -> None:
+    store, is_answered = GatedStore(), threading.Event()
+
+    async def scenario() -> None:
+        engine = SqliteEngine(lambda: store)
+        await engine.open()
+        first = asyncio.ensure_future(engine.answer(call(0)))
+        await asyncio.to_thread(store.is_asked.wait, 60)
+        operation = asyncio.ensure_future(engine.transact(lambda _: is_answered.wait(60)))
+        second = asyncio.ensure_future(engine.answer(call(1)))
+        while engine.waiting["all"] < 2:  # noqa: ASYNC110 -- a queue tells nobody how long it is
+            await asyncio.sleep(0)
+        store.gate.set()
+        await first
+        await second
+        is_answered.set()
+        assert await operation
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_limit_counts_what_waits_and_not_what_was_answered() -> None:
     store = GatedStore()
 

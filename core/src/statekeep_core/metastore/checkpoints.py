@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PAGE_BYTES = 4_096
 # When the log is folded. Each page is written to the file once, however often it is in the log, so that a
 # longer log is less work, and a shorter one less to look through.
-_DUE_PAGES = 8_000
+_DUE_PAGES = 16_000
 # Past this, who writes folds the log before going on: the disk does not take in what is written.
 _MOST_PAGES = 64_000
 # So many the writer is held up for, so that for an instant nothing is left, and the log begins anew.

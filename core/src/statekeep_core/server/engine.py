@@ -238,20 +238,23 @@ class ThreadedEngine:
             group = _next_group(lane)
             is_open = group[-1] is not None
             asked = [item for item in group if item is not None]
-            answers = self._observed(store, lane, asked) if self._observers else _answers(store, asked)
-            if isinstance(lane.queue, Turns):
-                for item in asked:
-                    lane.queue.done(item)
-            self._loop.call_soon_threadsafe(self._deliver, asked, answers)
-            if any(map(_is_unavailable, answers)):
-                self._loop.call_soon_threadsafe(self._outages.doubt)
+            for part in _parts(asked):
+                self._answer_part(store, lane, part)
+
+    def _answer_part(self, store: Store, lane: Lane, asked: list[Waiting]) -> None:
+        answers = self._observed(store, lane, asked) if self._observers else _answers(store, asked)
+        if isinstance(lane.queue, Turns):
+            for item in asked:
+                lane.queue.done(item)
+        self._loop.call_soon_threadsafe(self._deliver, asked, answers)
+        if any(map(_is_unavailable, answers)):
+            self._loop.call_soon_threadsafe(self._outages.doubt)
 
     def _observed(self, store: Store, lane: Lane, asked: list[Waiting]) -> list[Any]:
         began_at_ns = time.time_ns()
         answers = _answers(store, asked)
-        if asked:
-            origins = [item.origin for item in asked]
-            self._observers.group_answered(Group(lane.name, origins, began_at_ns, time.time_ns()))
+        origins = [item.origin for item in asked]
+        self._observers.group_answered(Group(lane.name, origins, began_at_ns, time.time_ns()))
         return answers
 
     def _tell(self, future: asyncio.Future[Any], outcome: Any) -> None:
@@ -282,6 +285,13 @@ def _next_group(lane: Lane) -> list[Waiting | None]:
         while group[-1] is not None and len(group) < lane.taken_at_once:
             group.append(lane.queue.get_nowait())
     return group
+
+
+def _parts(asked: list[Waiting]) -> list[list[Waiting]]:
+    """Return what is answered in turn: the calls, and then each operation, for whose end no call waits."""
+    calls = [item for item in asked if isinstance(item.work, tuple)]
+    operations = [[item] for item in asked if not isinstance(item.work, tuple)]
+    return [calls, *operations] if calls else operations
 
 
 def _answers(store: Store, asked: list[Waiting]) -> list[Any]:
