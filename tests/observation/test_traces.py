@@ -68,3 +68,13 @@ def test_one_trace_leads_from_the_accessor_to_the_store_and_holds_nothing_that_i
         everything = b"".join(collector.bodies)
         for hidden in (SECRET, KEY, server.worker, "eyJ"):
             assert hidden.encode() not in everything
+
+
+def test_each_try_of_a_job_is_a_span(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        url, collector = stack.enter_context(running_collector())
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="sk-", dir="/tmp"))
+        statekeep = Statekeep(tmp_path, Path(temporary))
+        statekeep.run("false", options=("--retries", "1"), STATEKEEP__TRACING__ENDPOINT=url)
+        tries = collector.named("try")
+    assert sorted(span.attributes["statekeep.try_number"] for span in tries) == [1, 2]

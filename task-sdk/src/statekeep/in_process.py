@@ -32,6 +32,8 @@ from .supervisor.saying import say
 from .supervisor.starting import Starter, lock_path
 from .supervisor.supervised_try import context_of
 from .supervisor.worker_backends import dispose_of_job, made_backends
+from .tracing.configured import in_process_tracing_of
+from .tracing.following import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -157,33 +159,46 @@ def open_task(
         fresh=fresh,
         new_asset=new_asset,
     )
+    with _opened(job) as context:
+        yield context
+
+
+@contextmanager
+def _opened(job: Job) -> Iterator[Context]:
     environ = config.process_environment()
     settings = config.load(environ)
     backends = _made_backends(settings.workers, environ)
+    spans = in_process_tracing_of(settings.tracing, environ)
+    tracing = spans or NO_TRACING
     starter = Starter(
         job,
         lock_path(lock_directory(settings, environ), job.task),
-        lambda: open_client_apart(settings, environ, say=say),
+        lambda: open_client_apart(settings, environ, say=say, tracing=tracing),
         lease_seconds=settings.workers.lease_seconds,
         sees_locks=not settings.api.url,
     )
     pid = os.getpid()
     try:
         started = starter.start(pause=time.sleep, is_stopped=lambda: False)
+        tracing.try_began(job.task, started.ti_id, started.try_number)
         claims = m.TryClaims(started.instance_id, started.try_number)
         transport = InProcessTransport(starter.client, claims, job.task)
         if backends is not None:
             backends.belong_to(started.store_id)
-        context = Context(context_of(job.task, started, settings.workers), transport, backends)
+        described = context_of(job.task, started, settings.workers)
+        context = Context(described, spans.traced(transport) if spans else transport, backends)
         with _lease(transport, started.lease_seconds), _finish(transport, starter), entered(context):
             yield context
-        if backends is not None and os.getpid() == pid:
-            dispose_of_job(starter.client, job.task, started, backends, say=say)
+        if os.getpid() == pid:
+            tracing.try_ended()
+            if backends is not None:
+                dispose_of_job(starter.client, job.task, started, backends, say=say)
     finally:
-        # A forked child that leaves the block has ended nothing: the try, the store and the lock, which a
-        # fork shares, are its parent's.
+        # A forked child that leaves the block has ended nothing: the try, the store, the lock and the trace,
+        # which a fork shares, are its parent's.
         if os.getpid() == pid:
             starter.close()
+            tracing.close()
 
 
 def _made_backends(workers: config.Workers, environ: Mapping[str, str]) -> Backends | None:

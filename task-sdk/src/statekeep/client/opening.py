@@ -39,14 +39,18 @@ def open_client(
 
 
 def open_client_apart(
-    settings: Settings, environ: Mapping[str, str], *, say: Callable[[str], None] = _say_nothing
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    say: Callable[[str], None] = _say_nothing,
+    tracing: Tracing = NO_TRACING,
 ) -> StoreClient:
     """As :func:`open_client`; an embedded store is used in a thread of its own only.
 
     For a process that runs other people's code, whose interrupts must not strike the store in the middle.
     """
     if settings.api.url:
-        return _open_http(settings, say, NO_TRACING)
+        return _open_http(settings, say, tracing)
     from .embedded import open_embedded_apart
 
     return open_embedded_apart(environ)

@@ -178,6 +178,7 @@ class Supervisor:
                 stops=lambda: self._stops,
             )
             outcome = self._life.run()
+            self._tracing.try_ended()
             if not self._life.may_follow or not retries_left:
                 return outcome
             self._say_retry(started.try_number, retries_left)

@@ -12,6 +12,7 @@ from .wanting import are_traces_wanted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .in_process import InProcessTracing
     from .task import Channel, TracedChannel
 
 
@@ -25,6 +26,15 @@ def tracing_of(options: Options, environ: Mapping[str, str]) -> Tracing:
     from .recording import RecordingTracing
 
     return RecordingTracing(options, environ)
+
+
+def in_process_tracing_of(options: Options, environ: Mapping[str, str]) -> InProcessTracing | None:
+    """As :func:`tracing_of`, for a task that runs in this process; None, unless traces are wanted."""
+    if not are_traces_wanted(options, environ):
+        return None
+    from .in_process import InProcessTracing
+
+    return InProcessTracing(options, environ)
 
 
 def traced_channel(channel: Channel, traceparent: str) -> Channel | TracedChannel:

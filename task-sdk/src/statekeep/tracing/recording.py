@@ -1,4 +1,4 @@
-"""Traces a supervisor: the job, its tries, the requests that it passes on, and each attempt at a server."""
+"""Traces a job: its tries, the requests of their tasks that are passed on, and each attempt at a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
 
     from .._shared.state import messages as m
     from ..tracing_options import Tracing as Options
@@ -41,15 +41,12 @@ def traceparent_of(span: Span) -> str:
     return carrier.get("traceparent", "")
 
 
-class RecordingTracing(Tracing):
-    """Records spans, and sends them. Its job's span belongs to the trace that TRACEPARENT names, if any."""
+class SpanTracing(Tracing):
+    """Records spans with a tracer: one of the job, from the start on, and under it what is said here."""
 
-    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
-        self._provider, self._sender = provider_of(
-            options, environ, "statekeep-supervisor", is_released=False
-        )
-        self._tracer = self._provider.get_tracer("statekeep")
-        self._job = self._tracer.start_span("statekeep run", context_of(environ.get("TRACEPARENT")))
+    def __init__(self, tracer: Tracer, job: str, parent: Context | None) -> None:
+        self._tracer = tracer
+        self._job = tracer.start_span(job, parent)
         self._try: Span | None = None
         self._relayed: dict[str, Span] = {}
         self._lock = Lock()
@@ -75,7 +72,6 @@ class RecordingTracing(Tracing):
         self._try = None
 
     def relay_began(self, request_id: str, kind: str, traceparent: object) -> None:
-        self._sender.release()  # the task is there, so that nothing is forked any more
         parent = context_of(traceparent) or _under(self._try or self._job)
         attributes = {"statekeep.request_id": request_id}
         span = self._tracer.start_span(f"relay {kind}", parent, SpanKind.SERVER, attributes)
@@ -114,6 +110,24 @@ class RecordingTracing(Tracing):
     def close(self) -> None:
         self.try_ended()
         self._job.end()
+
+
+class RecordingTracing(SpanTracing):
+    """Traces a supervisor. Its job's span belongs to the trace that TRACEPARENT names, if any."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
+        self._provider, self._sender = provider_of(
+            options, environ, "statekeep-supervisor", is_released=False
+        )
+        parent = context_of(environ.get("TRACEPARENT"))
+        super().__init__(self._provider.get_tracer("statekeep"), "statekeep run", parent)
+
+    def relay_began(self, request_id: str, kind: str, traceparent: object) -> None:
+        self._sender.release()  # the task is there, so that nothing is forked any more
+        super().relay_began(request_id, kind, traceparent)
+
+    def close(self) -> None:
+        super().close()
         self._provider.shutdown()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Protocol
 
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import SpanContext, Tracer
 
     from ..tracing_options import Tracing as Options
 
@@ -41,9 +41,21 @@ def traced(channel: Channel, traceparent: str, options: Options, environ: Mappin
 
 
 class TracedChannel:
-    """A transport over a channel. A span lies under that which the task's code is in, or under its try's."""
+    """A transport over a channel. A span lies under that which the task's code is in, or under its try's.
 
-    def __init__(self, channel: Channel, traceparent: str, tracer: Tracer, *, with_keys: bool) -> None:
+    ``around``: the span that the whole task is in, which its code therefore is not in.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        traceparent: str,
+        tracer: Tracer,
+        *,
+        with_keys: bool,
+        around: SpanContext | None = None,
+    ) -> None:
+        self._around = around
         self._channel = channel
         self._try = context_of(traceparent)
         self._tracer = tracer
@@ -65,7 +77,8 @@ class TracedChannel:
         key = getattr(request, "key", None)
         if self._with_keys and isinstance(key, str):
             attributes["statekeep.key"] = key
-        is_inside = trace.get_current_span().get_span_context().is_valid
+        current = trace.get_current_span().get_span_context()
+        is_inside = current.is_valid and current != self._around
         span = self._tracer.start_span(
             f"statekeep {type(request).__name__}",
             None if is_inside else self._try,
