@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from statekeep.client.http_answer import Answer, AnswerReader, GarbledAnswerError
 
@@ -115,3 +117,11 @@ def test_more_is_read_at_once_of_what_is_large() -> None:
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n")
     assert reader.wanted_bytes == 1024 * 1024
     assert AnswerReader().wanted_bytes < 1024 * 1024
+
+
+def test_an_answer_that_was_read_leaves_nothing_to_the_garbage_collector() -> None:
+    reader = AnswerReader()
+    assert reader.feed(MEASURED) is not None
+    parts = weakref.ref(reader._parts)
+    del reader
+    assert parts() is None

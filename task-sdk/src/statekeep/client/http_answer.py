@@ -57,6 +57,7 @@ class AnswerReader:
             raise GarbledAnswerError("it closed the connection before its answer was whole")
         if parts.is_whole or not data:
             self.is_last = parts.is_last
+            parts.let_go()
             return Answer(parts.status, parts.headers, b"".join(parts.body))
         # Chunks may be small, and their lengths take room, too.
         if self._received_bytes - 2 * parts.body_bytes > _AROUND_BODY_BYTES:
@@ -95,6 +96,10 @@ class _Parts:
             self.is_last = True  # there is something behind the answer
         if self._has_headers and self.headers.get("transfer-encoding", "chunked").lower() != "chunked":
             raise GarbledAnswerError("its answer has a transfer coding that nobody asked for")
+
+    def let_go(self) -> None:
+        """End the cycle with the parser: a large body would wait for the garbage collector."""
+        del self._parser
 
     def on_message_begin(self) -> None:
         self.is_last = True
