@@ -92,6 +92,12 @@ def _new_file(path: Path) -> Iterator[Path]:
 
 
 def _require_free(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise InvalidRequestError(
+            what=f"the copy to {path}",
+            problem=f"was not made, because there is no folder {path.parent}",
+            remedy="make it, writable for this user alone",
+        )
     for suffix in _SIDE_FILES:
         taken = path.with_name(path.name + suffix)
         if os.path.lexists(taken):
