@@ -1,6 +1,5 @@
 """A backup is one state of a store and nothing opens it as one; what is restored from it has its own id."""
 
-import os
 import stat
 from pathlib import Path
 from typing import Any
