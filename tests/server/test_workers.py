@@ -127,6 +127,19 @@ def test_a_worker_that_is_told_to_end_is_replaced(shared: ServerProcess) -> None
     assert answered(f"{shared.url}/health/ready").status == 200
 
 
+def test_a_worker_that_hangs_is_killed_and_replaced(tmp_path: Path, database_url: str) -> None:
+    with server_process(tmp_path, url=database_url, workers="2", worker_silence_seconds="3") as server:
+        hung = workers_of(server)[0]
+        os.kill(hung, signal.SIGSTOP)
+        until(lambda: not is_there(hung) and len(workers_of(server)) == 2)
+        until(lambda: listening_sockets(server.port) == 2)
+        assert answered(f"{server.url}/health/ready").status == 200
+        assert server.stop() == 0
+    assert re.search(
+        rf"worker [12] \(process {hung}\) has hung for 3 s, and is killed", "\n".join(server.said)
+    )
+
+
 def test_a_second_signal_ends_workers_that_do_not_answer(server: ServerProcess) -> None:
     stuck = workers_of(server)
     for worker in stuck:

@@ -152,8 +152,8 @@ class Server(Section, section="server"):
         Seconds(minimum=0, maximum=A_DAY_SECONDS),
         default=60.0,
         example=20.0,
-        description="How long one of several processes may hang, stopped or held up by one call, before it is "
-        "killed and replaced. With 0, nobody looks.",
+        description="How long one of several processes may hang, stopped or held up by one call, before it "
+        "is killed and replaced. With 0, nobody looks.",
         added="0.2.0",
     )
     sweep_every_seconds = Option(

@@ -43,8 +43,8 @@ def fork_if_there_is_room():
         return fork()
     raise BlockingIOError(errno.EAGAIN, "no more processes")
 
-def work(lifeline, is_ready):
-    is_ready()
+def work(lifeline, pulse):
+    pulse.ready()
     os.read(lifeline, 1)
     return 0
 

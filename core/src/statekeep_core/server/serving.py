@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from statekeep_core.server_options import Server
 
     from .engine import Engine
+    from .pulse import Pulse
     from .telemetry.observation import Observation
     from .telemetry.observing import Observers
 
@@ -52,11 +53,13 @@ class Post(NamedTuple):
     """Where a process serves: its socket, and whom it tells when it takes requests.
 
     ``lifeline`` is a descriptor that ends when the process is to end: that of a worker, with its parent.
+    While ``beating``, the parent is shown that the event loop runs.
     """
 
     listener: socket.socket
     is_ready: Callable[[], None]
     lifeline: int | None = None
+    beating: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
 
 def serve(options: Server, environ: Mapping[str, str], say: Callable[[str], object]) -> None:
@@ -98,14 +101,14 @@ def serve_with_workers(
     ):
         url = listening.url_of(options, address)
 
-        def work(lifeline: int, is_ready: Callable[[], None]) -> int:
+        def work(lifeline: int, pulse: Pulse) -> int:
             def served() -> None:
                 with listening.of_worker(options, address) as listener:
                     if listener is not address:
                         # Else they would be had for as long as an orphan finishes what it has.
                         address.close()
                         mark.close()
-                    serve_at(Post(listener, is_ready, lifeline), options, environ, say)
+                    serve_at(Post(listener, pulse.ready, lifeline, pulse.beating), options, environ, say)
 
             return status_of(served)
 
@@ -113,8 +116,14 @@ def serve_with_workers(
             mark.close()
             _log_ready(url, options.workers)
 
-        grace_seconds = options.stop_grace_seconds
-        status = Workers(options.workers, work, grace_seconds=grace_seconds, are_ready=are_ready).run()
+        workers = Workers(
+            options.workers,
+            work,
+            grace_seconds=options.stop_grace_seconds,
+            are_ready=are_ready,
+            silence_seconds=options.worker_silence_seconds,
+        )
+        status = workers.run()
         _log.info("the server has ended", extra=event("stopped", status=status))
         return status
 
@@ -135,7 +144,7 @@ def _log_ready(url: str, workers: int) -> None:
 def serve_at(post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], object]) -> None:
     """Serve at a post, in this process."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(post, options, environ, say))
+        runner.run(_served(post, options, environ, say))
 
 
 def allow_descriptors() -> None:
@@ -145,6 +154,13 @@ def allow_descriptors() -> None:
         # macOS says that there is no limit, and then refuses more than there are for one process.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _served(
+    post: Post, options: Server, environ: Mapping[str, str], say: Callable[[str], object]
+) -> None:
+    with post.beating():
+        await _serve(post, options, environ, say)
 
 
 async def _serve(

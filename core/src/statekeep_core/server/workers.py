@@ -16,13 +16,14 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from .pulse import READY, Pulse, Watch
 from .telemetry.logs import event, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    # Serves until it is told to stop; given what ends when the parent does, and what to call when it serves.
-    Work = Callable[[int, Callable[[], None]], int]
+    # Serves until it is told to stop; given what ends when the parent does, and what that hears.
+    Work = Callable[[int, Pulse], int]
 
 _log = logging.getLogger(__name__)
 
@@ -75,13 +76,22 @@ class Workers:
 
     The first worker is alone until it serves: it waits for the database, migrates it, makes the first
     credential, and says what keeps it from that. If it ends before, so does the parent, with its status.
-    ``are_ready`` is called once, when all have served.
+    ``are_ready`` is called once, when all have served. One that is silent for ``silence_seconds`` is killed
+    and replaced; with 0, nobody listens.
     """
 
     def __init__(
-        self, count: int, work: Work, *, grace_seconds: float, are_ready: Callable[[], None]
+        self,
+        count: int,
+        work: Work,
+        *,
+        grace_seconds: float,
+        are_ready: Callable[[], None],
+        silence_seconds: float = 0.0,
     ) -> None:
         self._work = work
+        self._silence_seconds = silence_seconds
+        self._watch = Watch(silence_seconds, time.monotonic())
         self._grace_seconds = grace_seconds
         self._are_ready = are_ready
         self._workers = [Worker(number) for number in range(1, count + 1)]
@@ -105,6 +115,7 @@ class Workers:
                     return self._status
                 self._wait()
                 self._bury()
+                self._kill_the_silent()
 
     def _wanted(self) -> list[Worker]:
         """Return whose places a process is to have by now."""
@@ -164,18 +175,24 @@ class Workers:
             signal.set_wakeup_fd(-1)
             for number in _NOTED:
                 signal.signal(number, signal.SIG_DFL)
-            self._selector.close()
+            self._leave_pipes_of_others()
             os.close(self._held_end)
             self._noted.close()
             self._notes.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            return self._work(self._lifeline, lambda: _say_ready(says_ready))
+            return self._work(self._lifeline, Pulse(says_ready, self._silence_seconds))
         # Nothing of a child's may reach what is further up the parent's stack.
         except BaseException:
             _log.exception("a worker met a fault", extra=event("fault"))
             return _FAULT_STATUS
         finally:
             finish()
+
+    def _leave_pipes_of_others(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.data, Worker):
+                os.close(key.fd)
+        self._selector.close()
 
     # --- what happens ------------------------------------------------------------------------------------
 
@@ -196,18 +213,37 @@ class Workers:
         if self._kill_at is not None:
             until.append(self._kill_at)
         left_seconds = min(until, default=float("inf")) - time.monotonic()
-        return max(0.0, min(_LONGEST_WAIT_SECONDS, left_seconds))
+        return max(0.0, min(_LONGEST_WAIT_SECONDS, self._watch.longest_wait_seconds, left_seconds))
 
-    def _hear(self, ready: int, worker: Worker) -> None:
-        """Note that a worker serves, or that it has ended before it did."""
-        if os.read(ready, 1):
-            worker.is_ready = self._has_served = True
-            if worker.number in self._unready:
-                self._unready.discard(worker.number)
-                if not self._unready and not self._is_stopping:
-                    self._are_ready()
-        self._selector.unregister(ready)
-        os.close(ready)
+    def _hear(self, pipe: int, worker: Worker) -> None:
+        """Note that a worker is alive, that it serves, or that it has ended."""
+        said = os.read(pipe, 4096)
+        if not said:
+            self._selector.unregister(pipe)
+            os.close(pipe)
+            return
+        self._watch.heard(worker.number)
+        if READY not in said:
+            return
+        worker.is_ready = self._has_served = True
+        if worker.number in self._unready:
+            self._unready.discard(worker.number)
+            if not self._unready and not self._is_stopping:
+                self._are_ready()
+
+    def _kill_the_silent(self) -> None:
+        """Kill who hangs; the next turn finds it dead, and another takes its place."""
+        numbers = self._watch.silent(time.monotonic())
+        for worker in self._running():
+            if worker.number in numbers and not self._is_stopping:
+                _log.error(
+                    "worker %d (process %d) has hung for %g s, and is killed",
+                    worker.number,
+                    worker.process_id,
+                    self._silence_seconds,
+                    extra=event("worker_hung", worker=worker.number, worker_pid=worker.process_id),
+                )
+                os.kill(worker.process_id, signal.SIGKILL)
 
     def _bury(self) -> None:
         for worker in self._running():
@@ -218,6 +254,7 @@ class Workers:
     def _note_death(self, worker: Worker, wait_status: int) -> None:
         dead, status = worker.process_id, os.waitstatus_to_exitcode(wait_status)
         worker.ended(time.monotonic())
+        self._watch.leave(worker.number)
         if self._is_stopping:
             return
         # Who cannot start will not be helped by trying, unless others serve meanwhile.
@@ -271,10 +308,3 @@ class Workers:
                 os.close(descriptor)
             self._noted.close()
             self._notes.close()
-
-
-def _say_ready(says_ready: int) -> None:
-    """Tell the parent; when that is gone, the lifeline says so."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(says_ready, b"r")
-    os.close(says_ready)
