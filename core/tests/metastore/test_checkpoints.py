@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from statekeep_core._shared.state.errors import UnavailableError
 from statekeep_core.metastore.checkpoints import Checkpointer
 from statekeep_core.metastore.connection import open_connection
 from statekeep_core.metastore.write_lock import WriteLock
@@ -71,6 +72,29 @@ def test_a_log_begins_anew_under_a_writer_that_never_rests(path: Path, writer: a
             if beginnings(path) > begun:
                 break
             assert time.monotonic() < give_up_at
+
+
+@pytest.mark.parametrize(
+    ("left", "kept_out"), [([900, 30, 0], [False, False, True]), ([0], [False]), ([900] * 5, [False] * 5)]
+)
+def test_writers_are_kept_out_only_for_a_small_rest(
+    path: Path, writer: apsw.Connection, left: list[int], kept_out: list[bool]
+) -> None:
+    found: list[bool] = []
+
+    def fold() -> int:
+        with closing(WriteLock(path, patience_seconds=0)) as lock:
+            try:
+                with lock.held():
+                    found.append(False)
+            except UnavailableError:
+                found.append(True)
+        return left[len(found) - 1]
+
+    with closing(Checkpointer(path, writer, due_pages=_NEVER)) as checkpointer:
+        checkpointer._fold_beside_writers = fold  # type: ignore[method-assign]  # says what a disk would
+        checkpointer._fold()
+    assert found == kept_out
 
 
 def test_a_writer_folds_the_log_itself_when_nobody_else_has(path: Path, writer: apsw.Connection) -> None:
