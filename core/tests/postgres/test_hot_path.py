@@ -1,5 +1,6 @@
 """What tasks send most costs one round trip, alone or together, and is answered as by the long way."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from statekeep_core._shared.state import messages as m
 from statekeep_core.metastore.replies import load
 from statekeep_core.metastore.staging import MAX_BYTES, MAX_OPERATIONS
 from statekeep_core.policy import Policy
+from statekeep_core.postgres import asset_statements, hot_statements
 from statekeep_core.postgres import waves as waves_module
 from statekeep_core.postgres.connection import BoundedConnection
 from statekeep_core.postgres.store import PostgresStore, open_store
@@ -35,30 +37,44 @@ HOT = [
     m.Get("k", 1),
     m.Set("k", b"1", 1),
     m.Set("k", b"1", 1, retention="never"),
+    m.SetMax("k", b"2"),
+    m.SetMax("k", b"1"),
+    m.SetMax("new", b'"2026-01-01"'),
+    m.Set("new", b"1", 1, if_absent=True),
+    m.Increment("n", b"1", 1),
+    m.SetMax("n", b"9", 1),
+    m.Delete("n", 1),
+    m.Delete("absent", 1),
+    m.Set("n", b"1", 1, apply_now=True),
+    m.Set("new", b"1", 1, if_absent=True, apply_now=True),
+    m.Increment("n", b"1", 1, apply_now=True),
+    m.SetMax("n", b"9", 1, apply_now=True),
+    m.SetMax("n", b"1", 1, apply_now=True),
+    m.Delete("n", 1, apply_now=True),
 ]
 
 
-@contextmanager
-def round_trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
-    trips: list[None] = []
-    wait = BoundedConnection.wait
+def round_trips(client: Client) -> int:
+    count: int = client.store.traffic().round_trips
+    return count
 
-    def counted(self: BoundedConnection, *arguments: Any, **options: Any) -> Any:
-        trips.append(None)
-        return wait(self, *arguments, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(BoundedConnection, "wait", counted)
-        yield trips
+STATEMENTS = [
+    each
+    for module in (hot_statements, asset_statements)
+    for each in vars(module).values()
+    if isinstance(each, hot_statements.HotStatement)
+]
 
 
 @pytest.mark.parametrize("asked", [*HOT, m.Heartbeat()], ids=repr)
-def test_it_costs_one_round_trip(live: Client, monkeypatch: pytest.MonkeyPatch, asked: Any) -> None:
+def test_it_costs_one_round_trip(live: Client, asked: Any) -> None:
     claims = live.start(outlets=(FLIGHTS,))
     live.ask(claims, m.Set("k", b"1"))
-    with round_trips(monkeypatch) as trips:
-        live.ask(claims, asked, "r")
-    assert len(trips) == 1
+    live.ask(OPERATOR, m.Set("n", b"5", FLIGHTS), "o")
+    before = round_trips(live)
+    live.ask(claims, asked, "r")
+    assert round_trips(live) - before == 1
 
 
 RECORDED = [
@@ -186,11 +202,11 @@ def test_only_an_active_outlet_can_be_staged_for(live: Client) -> None:
         live.ask(claims, m.Set("k", b"1", numbers["planes"]), "inactive")
 
 
-def test_many_of_a_kind_cost_one_round_trip_together(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_of_a_kind_cost_one_round_trip_together(live: Client) -> None:
     claims = [live.start(TASK._replace(map_index=index)) for index in range(20)]
-    with round_trips(monkeypatch) as trips:
-        replies = live.ask_together(*[(one, m.Set(f"{key}", b"1")) for one in claims for key in range(3)])
-    assert len(trips) == 1
+    before = round_trips(live)
+    replies = live.ask_together(*[(one, m.Set(f"{key}", b"1")) for one in claims for key in range(3)])
+    assert round_trips(live) - before == 1
     assert len({reply.version for reply in replies}) == 60
 
 
@@ -253,78 +269,170 @@ def test_two_groups_over_the_same_tries_in_any_order_do_not_wait_for_each_other(
 STAGED = (
     "instance_id, try_number, position, asset_id, key, operation, value, retention, if_version, if_absent"
 )
+# In its place comes the version that was seen last.
+SEEN = -1
 # Over two keys of two tries and an asset, so that hot and other calls meet in every order.
 keys = st.sampled_from(["a", "b"])
+retentions = st.sampled_from([None, None, None, 60, "never"])
+operands = st.sampled_from([b"1", b"-7", b"0", b"1.5", b"9" * 18, b"9" * 19, b"-0.0"])
+ORDERED = [b"1", b"-3", b"1.5", b"1e+16", b"9" * 17, b"9" * 19, b"0.1", b"1e-05", b"-0.0", b"0"]
+ORDERED += [
+    b'"2026-01-01"',
+    b'"2026-02-01"',
+    b'"2026-01-01T00:00:00.000000Z"',
+    b'"2027-01-01T00:00:00.000000Z"',
+]
+ORDERED += [b'"2026-06-01T00:00:00+02:00"', '"\u00e9"'.encode(), b'"a"', b'"a!"', b'""', b'"\\""']
+ORDERED += [b'"longer than a date"', b'"x' + b"x" * 400 + b'"']
+ordered = st.sampled_from(ORDERED)
+values = st.sampled_from([b'"text"', b"5", b"9" * 18, b"9" * 30, b"true", *ORDERED])
+conditions = st.sampled_from([{}, {}, {}, {"if_absent": True}, {"if_version": SEEN}])
+# Of the try's own state, staged for an asset, or at once; the second asset is nobody's.
+places = st.sampled_from([{}, {"target": 1}, {"target": 1}, {"target": 1, "apply_now": True}, {"target": 2}])
+
+
+@st.composite
+def writes(draw: Any) -> Any:
+    place, key = draw(places), draw(keys)
+    kind = draw(st.sampled_from(["set", "set", "delete", "increment", "set_max", "set_max"]))
+    if kind == "delete":
+        return m.Delete(key, **place, if_version=draw(st.sampled_from([None, None, SEEN])))
+    kept = {"retention": draw(retentions)}
+    if kind == "increment":
+        return m.Increment(key, draw(operands), **place, **kept)
+    if kind == "set_max":
+        return m.SetMax(key, draw(ordered), **place, **kept)
+    return m.Set(key, draw(values), **place, **kept, **draw(conditions))
+
+
 requests = st.one_of(
+    writes(),
+    writes(),
+    writes(),
     keys.map(m.Get),
-    st.tuples(keys, st.integers(0, 9)).map(lambda pair: m.Set(pair[0], f"{pair[1]}".encode())),
-    keys.map(lambda key: m.Set(key, b"1", retention="never")),
-    keys.map(lambda key: m.Set(key, b"1", retention=60)),
-    keys.map(m.Delete),
-    st.just(m.Heartbeat()),
-    st.tuples(keys, st.sampled_from([b"1", b"-7", b"0", b"1.5", b"9" * 18, b"9" * 19])).map(
-        lambda pair: m.Increment(*pair)
-    ),
-    keys.map(lambda key: m.Increment(key, b"1", retention=60)),
-    st.tuples(keys, st.sampled_from([b'"text"', b"1e2", b" 5", b"-0", b"9" * 18, b"9" * 30])).map(
-        lambda pair: m.Set(*pair)
-    ),
-    keys.map(lambda key: m.Set(key, b"1", if_absent=True)),
-    keys.map(lambda key: m.Set(key, b"1", if_absent=True, retention=60)),
-    keys.map(lambda key: m.Set(key, b"1", if_version=10_000)),
     keys.map(lambda key: m.Get(key, 1)),
     keys.map(lambda key: m.Get(key, 2)),
-    keys.map(lambda key: m.Set(key, b"1", 1)),
-    keys.map(lambda key: m.Set(key, b"2", 1, retention=60)),
-    keys.map(lambda key: m.Set(key, b"2", 1, if_absent=True)),
-    keys.map(lambda key: m.Set(key, b"2", 2)),
-    keys.map(lambda key: m.Increment(key, b"1", 1)),
-    keys.map(lambda key: m.Delete(key, 1)),
-    st.just(m.Clear(1)),
-    keys.map(lambda key: m.Set(key, b"1", 1, apply_now=True)),
+    st.just(m.Heartbeat()),
     keys.map(lambda key: m.Set(key, b"1", if_absent=True, if_version=1)),
     st.just(m.Clear()),
+    st.just(m.Clear(1)),
     st.just(m.ListEntries(with_values=True)),
+    st.just(m.ListEntries(1)),
     st.just(m.Finish(succeeded=False)),
+    st.just(m.Finish(succeeded=True)),
 )
 groups_of_calls = st.lists(st.tuples(st.integers(0, 2), requests), max_size=20)
 
+WRITTEN = "key, value, updated_at, expires_at, writer_try_number, writer_principal"
+NOTED = "key, value, changed_at, writer_instance_id, writer_try_number, writer_principal"
+LEFT = [
+    f"instance_id, keeps_default, {WRITTEN} FROM task_entries ORDER BY instance_id, key",
+    f"asset_id, writer_instance_id, {WRITTEN} FROM asset_entries ORDER BY asset_id, key",
+    f"asset_id, change, {NOTED} FROM asset_history ORDER BY asset_id, key, version",
+    f"{STAGED} FROM staged_operations ORDER BY instance_id, position",
+    "staged_operations, staged_bytes, status FROM tries ORDER BY instance_id",
+]
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+class Twin:
+    """A store of its own on which two tries and an operator ask, and what they leave there."""
+
+    def __init__(self, fresh_store: FreshStore, outlets: tuple[m.AssetAddress, m.AssetAddress]) -> None:
+        self.client = Client(fresh_store(Policy(asset_history_versions=2), MovedClock()))
+        self._claims = [
+            self.client.start(TASK._replace(map_index=index), outlets=(outlet,))
+            for index, outlet in enumerate(outlets)
+        ]
+        self._seen: dict[Any, int] = {}
+
+    def call(self, number: int, who: int, asked: Any) -> tuple[Any, Any, str]:
+        if who == 2:
+            return OPERATOR, by_name(asked), f"id {number}"
+        return self._claims[who], self._under_its_version(who, asked), f"id {number}"
+
+    def learn(self, who: int, asked: Any, reply: Any) -> None:
+        version = getattr(reply, "version", None)
+        if version is not None:
+            self._seen[self._place(who, asked)] = version
+
+    def left(self) -> list[Any]:
+        rows = [row for table in LEFT for row in self.client.rows(f"SELECT {table}")]
+        recorded = self.client.rows("SELECT request_id, digest, reply FROM request_log ORDER BY 1")
+        self.client.store.close()
+        # Under which version was asked is in the digest.
+        return [*rows, *((request_id, without_version(load(reply))) for request_id, _, reply in recorded)]
+
+    def _under_its_version(self, who: int, asked: Any) -> Any:
+        if getattr(asked, "if_version", None) != SEEN:
+            return asked
+        return asked._replace(if_version=self._seen.get(self._place(who, asked), SEEN))
+
+    def _place(self, who: int, asked: Any) -> Any:
+        return (asked.target or f"of {who}", asked.key)
+
+
+@contextmanager
+def the_long_way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(waves_module, "is_hot", lambda *_: False)
+        yield
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=groups_of_calls)
 def test_a_group_is_answered_as_its_calls_would_be_one_by_one(
     fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[int, Any]]
 ) -> None:
-    def answers(*, together: bool) -> list[Any]:
-        client = Client(fresh_store(Policy(), MovedClock()))
-        claims: list[m.Claims] = [
-            client.start(TASK._replace(map_index=index), outlets=(FLIGHTS,)) for index in range(2)
-        ]
-        look = m.Get("a", TASK._replace(map_index=0))
-        asked = [
-            (OPERATOR, look) if who == 2 else (claims[who], one, f"id {number}")
-            for number, (who, one) in enumerate(calls)
-        ]
-        replies = client.ask_together(*asked) if together else [client.ask_together(one)[0] for one in asked]
-        rows = client.rows("SELECT instance_id, key, value, expires_at FROM task_entries ORDER BY 1, 2")
-        recorded = client.rows("SELECT request_id, digest, reply FROM request_log ORDER BY 1, 2")
-        staged = client.rows(f"SELECT {STAGED} FROM staged_operations ORDER BY 1, 2, 3")
-        counters = client.rows("SELECT staged_operations, staged_bytes FROM tries ORDER BY instance_id")
-        client.store.close()
-        logged = [
-            (request_id, digest, without_version(load(reply))) for request_id, digest, reply in recorded
-        ]
-        return [*map(without_version, replies), *rows, *logged, *staged, *counters]
+    """Each try with an asset of its own: what one does is not in order with what another does."""
 
-    with monkeypatch.context() as patch:
-        patch.setattr(waves_module, "is_hot", lambda *_: False)
+    def answers(*, together: bool) -> list[Any]:
+        twin = Twin(fresh_store, (FLIGHTS, PLANES))
+        asked = [twin.call(number, who, of_its_own(who, one)) for number, (who, one) in enumerate(calls)]
+        ask = twin.client.ask_together
+        replies = ask(*asked) if together else [ask(one)[0] for one in asked]
+        return [*map(without_version, replies), *twin.left()]
+
+    with the_long_way(monkeypatch):
         one_by_one = answers(together=False)
     assert answers(together=True) == one_by_one
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=groups_of_calls)
+def test_a_lone_call_is_answered_as_by_the_long_way(
+    fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[int, Any]]
+) -> None:
+    """Of two tries that share an asset, under the versions that they saw."""
+
+    def answers() -> list[Any]:
+        twin, replies = Twin(fresh_store, (FLIGHTS, FLIGHTS)), []
+        for number, (who, one) in enumerate(calls):
+            [reply] = twin.client.ask_together(twin.call(number, who, one))
+            twin.learn(who, one, reply)
+            replies.append(without_version(reply))
+        return [*replies, *twin.left()]
+
+    with the_long_way(monkeypatch):
+        the_long_ways = answers()
+    assert answers() == the_long_ways
+
+
+def of_its_own(who: int, asked: Any) -> Any:
+    """Return the request for the asset that is the second try's, where it was for the first's."""
+    target = getattr(asked, "target", None)
+    return asked._replace(target=3 - target) if who == 1 and isinstance(target, int) else asked
+
+
+def by_name(asked: Any) -> Any:
+    """What an operator asks instead: a write of the asset, or a look at a task."""
+    if getattr(asked, "target", None) == 1:
+        return asked._replace(target=FLIGHTS)
+    return m.Get("a", TASK._replace(map_index=0))
+
+
 def without_version(reply: Any) -> Any:
     if isinstance(reply, m.Entries):
-        return tuple(entry._replace(version=None) for entry in reply.entries)
+        return tuple(entry._replace(version=0) for entry in reply.entries)
     if isinstance(reply, m.Entry | m.Written) and reply.version is not None:
         return reply._replace(version=0)
     if isinstance(reply, m.Refusal):
@@ -367,24 +475,25 @@ def test_nobody_but_a_try_takes_this_path(live: Client) -> None:
 def test_no_statement_reads_a_whole_table(live: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """On tables of a few rows without statistics, where the planner would choose to."""
     claims = live.start(outlets=(FLIGHTS,))
-    plans: list[str] = []
+    plans: dict[str, str] = {}
     execute = BoundedConnection.execute
 
     def explained(self: BoundedConnection, query: Any, parameters: Any = (), **options: Any) -> Any:
         if options.get("prepare"):
             plan = execute(self, "EXPLAIN " + query, parameters).fetchall()
-            plans.append("\n".join(row[0] for row in plan))
+            plans[query] = "\n".join(row[0] for row in plan)
         return execute(self, query, parameters, **options)
 
     monkeypatch.setattr(BoundedConnection, "execute", explained)
     other = live.start(TASK._replace(map_index=1), outlets=(FLIGHTS,))
-    asked = [*HOT, m.Heartbeat()]
-    for number, one in enumerate(asked):
+    for number, one in enumerate([*HOT, m.Heartbeat()]):
+        # A row that all see is written once in a statement, so of two together each has its own.
+        another = one._replace(key="another") if getattr(one, "apply_now", False) else one
         live.ask_together((claims, one, f"alone {number}"))
-        live.ask_together((claims, one, f"together {number}"), (other, one, f"together {number}"))
-    assert len(plans) == 2 * len(asked)
-    assert sum("Function Scan" in plan for plan in plans) == len(asked)
-    assert not [plan for plan in plans if "Seq Scan" in plan or "Hash Join" in plan or "Merge" in plan]
+        live.ask_together((claims, one, f"together {number}"), (other, another, f"together {number}"))
+    assert plans.keys() == {form for statement in STATEMENTS for form in statement}
+    for plan in plans.values():
+        assert not re.search("Seq Scan|Hash Join|Merge", plan)
 
 
 FAILING_DELETES = """

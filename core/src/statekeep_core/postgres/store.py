@@ -131,9 +131,7 @@ class PostgresStore:
             refused = {number: wire.plain_refusal(error) for number, _ in wave.hot}
         return refused | {number: wire.to_plain(reply) for number, reply in replies.items()}
 
-    def _add_hot_replies(
-        self, connection: psycopg.Connection[tuple[Any, ...]], wave: Wave, replies: dict[int, Any]
-    ) -> None:
+    def _add_hot_replies(self, connection: BoundedConnection, wave: Wave, replies: dict[int, Any]) -> None:
         """Add what statements for many answer; the calls of one that fails go alone, to their own answers.
 
         What a statement before it has answered is committed: it stands, whatever becomes of the next, and is
@@ -141,10 +139,10 @@ class PostgresStore:
         """
         try:
             try:
-                HotPath(connection, self._clock).answer(wave.hot, replies)
+                HotPath(connection, self._clock, self.policy).answer(wave.hot, replies)
             except psycopg.errors.LockNotAvailable:
                 rest = [numbered for numbered in wave.hot if numbered[0] not in replies]
-                HotPath(connection, self._clock, passes_held=True).answer(rest, replies)
+                HotPath(connection, self._clock, self.policy, passes_held=True).answer(rest, replies)
         except psycopg.Error:
             if connection.closed:
                 raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state import messages as m
 
-from .hot_path import is_hot
+from .hot_path import is_hot, way_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,8 @@ class Wave:
     def __init__(self) -> None:
         self.hot: list[tuple[int, Call]] = []
         self.others: list[int] = []
-        self._writes: dict[tuple[int, int | None, str | None], bool] = {}
+        self._writes: dict[tuple[int | None, int | None, str | None], bool] = {}
+        self._staging: dict[int, object] = {}
         self._waiting_tries: set[int] = set()
         self._is_ending = False
 
@@ -50,11 +51,20 @@ class Wave:
     def _takes_hot(self, number: int, call: Call, instance_id: int) -> bool:
         if self._is_ending or instance_id in self._waiting_tries or len(self.hot) == MOST_TOGETHER:
             return False
-        place = (instance_id, getattr(call.request, "target", None), getattr(call.request, "key", None))
-        is_write = not isinstance(call.request, m.Get)
-        if place in self._writes and (is_write or self._writes[place]):
+        request = call.request
+        target, key = getattr(request, "target", None), getattr(request, "key", None)
+        places: list[tuple[int | None, int | None, str | None]] = [(instance_id, target, key)]
+        is_write = not isinstance(request, m.Get)
+        if is_write and target is not None and request.apply_now:
+            places.append((None, target, key))  # a statement writes a row once, whoever asks
+        if any(place in self._writes and (is_write or self._writes[place]) for place in places):
             return False
-        self._writes[place] = is_write
+        if is_write and target is not None and not request.apply_now:
+            # What a try stages has its order, and each statement is for its own kinds of it.
+            way = way_of(call)
+            if self._staging.setdefault(instance_id, way) is not way:
+                return False
+        self._writes.update(dict.fromkeys(places, is_write))
         self.hot.append((number, call))
         return True
 
