@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from statekeep_core.policy import Policy, Work
     from statekeep_core.traffic import Traffic
 
+    from .handover import Handover
     from .telemetry.observing import Observers
 
     # The claims, the request id and the request, all plain; and the number of this sending of it.
@@ -89,7 +90,7 @@ class Lane(NamedTuple):
     """A queue, how many threads serve it, and how much each of them takes at once."""
 
     name: str
-    queue: SimpleQueue[Waiting | None] | Turns[Waiting]
+    queue: Handover[Waiting] | Turns[Waiting]
     threads: int
     taken_at_once: int
 
@@ -246,9 +247,10 @@ class ThreadedEngine:
         if isinstance(lane.queue, Turns):
             for item in asked:
                 lane.queue.done(item)
-        self._loop.call_soon_threadsafe(self._deliver, asked, answers)
         if any(map(_is_unavailable, answers)):
             self._loop.call_soon_threadsafe(self._outages.doubt)
+        # Last: the loop, once it is woken, wants the interpreter that this thread has.
+        self._loop.call_soon_threadsafe(self._deliver, asked, answers)
 
     def _observed(self, store: Store, lane: Lane, asked: list[Waiting]) -> list[Any]:
         began_at_ns = time.time_ns()

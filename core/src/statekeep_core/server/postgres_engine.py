@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
 
 from .engine import DEFAULT_WAITING_LIMIT, Lane, ThreadedEngine, Waiting
+from .handover import Handover
 from .telemetry.observing import NOBODY
 from .turns import Turns
 
@@ -47,7 +47,8 @@ class PostgresEngine(ThreadedEngine):
         waiting_limit: int = DEFAULT_WAITING_LIMIT,
         observers: Observers = NOBODY,
     ) -> None:
-        hot = Lane("hot", SimpleQueue(), self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
+        hot_queue: Handover[Waiting] = Handover(self._HOT_TAKEN_AT_ONCE)
+        hot = Lane("hot", hot_queue, self._HOT_THREADS, self._HOT_TAKEN_AT_ONCE)
         others = Lane("others", Turns(_instance_of), self._OTHER_THREADS, 1)
         super().__init__(open_store, (hot, others), waiting_limit=waiting_limit, observers=observers)
 

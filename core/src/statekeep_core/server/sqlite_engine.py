@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from statekeep_core._shared.state import messages as m
 from statekeep_core.embedded import EmbeddedStore
 
 from .engine import DEFAULT_WAITING_LIMIT, Lane, ThreadedEngine
+from .handover import Handover
 from .telemetry.observing import NOBODY, Group
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SqliteEngine(ThreadedEngine):
         waiting_limit: int = DEFAULT_WAITING_LIMIT,
         observers: Observers = NOBODY,
     ) -> None:
-        lane = Lane("all", SimpleQueue(), 1, self._TAKEN_AT_ONCE)
+        lane = Lane("all", Handover(self._TAKEN_AT_ONCE), 1, self._TAKEN_AT_ONCE)
         self._reader: EmbeddedReader | None = None
         super().__init__(
             lambda: self._for_others(open_store()), (lane,), waiting_limit=waiting_limit, observers=observers

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .handover import Handover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -23,7 +24,7 @@ class Turns(Generic[T]):
 
     def __init__(self, whose: Callable[[T], Hashable | None]) -> None:
         self._whose = whose
-        self._next: SimpleQueue[T | None] = SimpleQueue()
+        self._next: Handover[T] = Handover()
         self._lock = threading.Lock()
         # Those of whom something is in hand or next, with what else of theirs waits.
         self._behind: dict[Hashable, deque[T]] = {}
