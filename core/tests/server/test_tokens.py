@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jwt
 import pytest
 from statekeep_core._shared.state.errors import UnauthenticatedError
@@ -29,10 +31,10 @@ def test_it_is_a_jwt_with_the_instance_as_its_subject() -> None:
 
 def test_a_try_with_many_grants_has_a_short_token() -> None:
     tokens = Tokens([KEY])
-    many = TOKEN._replace(grants=tuple((number, True) for number in range(10_000)))
+    many = replace(TOKEN, grants=tuple((number, True) for number in range(10_000)))
     text = tokens.issue(many)
     assert len(text) < 1_000
-    assert tokens.read(text) == many._replace(grants=())
+    assert tokens.read(text) == replace(many, grants=())
 
 
 def test_the_first_key_signs_and_each_proves() -> None:
@@ -69,6 +71,6 @@ def test_what_was_changed_or_made_up_is_refused() -> None:
 def test_what_was_verified_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("statekeep_core.server.tokens._REMEMBERED_TOKENS", 2)
     tokens = Tokens([KEY])
-    texts = [tokens.issue(TOKEN._replace(try_number=number)) for number in range(5)]
+    texts = [tokens.issue(replace(TOKEN, try_number=number)) for number in range(5)]
     assert [tokens.read(text).try_number for text in texts] == [0, 1, 2, 3, 4]
     assert list(tokens._verified) == texts[-2:]

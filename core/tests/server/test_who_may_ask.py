@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -261,4 +262,4 @@ async def _issued_with_more(house: House, token: str) -> str:
     served: Access = house.served.access
     known = await served._fresh(access._FRESH_SECONDS)
     read = known.tokens.read(token)
-    return known.tokens.issue(read._replace(grants=((house.asset_ids["theirs"], True),)))
+    return known.tokens.issue(replace(read, grants=((house.asset_ids["theirs"], True),)))

@@ -28,7 +28,7 @@ _STATE = (
 _OF_A_SWEEPER = (m.FetchDisposals, m.AcknowledgeDisposals, m.Condemn, m.SweepStep, m.DescribeStore)
 _OF_A_TRY = (m.Start, m.Heartbeat, m.Finish, m.AddGrant)
 # What takes a credential; a try's token does not even get as far as the store.
-_OF_CREDENTIALS = (m.Start, *_OF_A_SWEEPER)
+_OF_CREDENTIALS = frozenset({m.Start, *_OF_A_SWEEPER})
 _OF_PEOPLE = (m.Rewind, m.ListTries, m.ListAssets, m.FindAsset, m.Deactivate, m.Restore)
 # A worker looks for a try that still runs before it starts one, and sweeps.
 _OF_PEOPLE_AND_WORKERS = (m.ListTries, *_OF_A_SWEEPER)
@@ -54,13 +54,16 @@ class Endpoint(NamedTuple):
                 raise self._forbidden("a task's token opens its own door only, under " + EXECUTION)
             if self.request in _OF_CREDENTIALS:
                 raise self._forbidden("it needs a credential, and this is a task's token")
-            return to_plain(m.TryClaims(caller.token.instance_id, caller.token.try_number))
+            return caller.token.claims
         if not self.is_for_people:
             return to_plain(m.WorkerClaims(caller.name))
         if caller.role == OPERATOR:
             return to_plain(m.OperatorClaims(caller.name))
         if self.request not in _OF_PEOPLE_AND_WORKERS:
-            raise self._forbidden("it needs an operator's credential, and this is a worker's")
+            raise self._forbidden(
+                "it needs an operator's credential, and this is a worker's;"
+                " `statekeep server credentials add NAME --operator` makes one"
+            )
         return to_plain(m.OperatorClaims(f"worker:{caller.name}"))
 
     def _forbidden(self, problem: str) -> ForbiddenError:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from statekeep_core._shared.state.errors import UnauthenticatedError
+from statekeep_core._shared.state.messages import TryClaims
+from statekeep_core._shared.state.wire import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from statekeep_core._shared.state.wire import Plain
     from statekeep_core.metastore.signing_keys import SigningKey
 
 _ALGORITHM = "HS256"
@@ -29,7 +34,8 @@ class UnknownKeyError(Exception):
     """A token was signed with a key that is not among these: another server's newer one, or a removed one."""
 
 
-class TaskToken(NamedTuple):
+@dataclass(frozen=True)
+class TaskToken:
     """What a token says. ``grants`` are pairs of an asset's id and whether it may be written."""
 
     ti_id: str
@@ -37,6 +43,11 @@ class TaskToken(NamedTuple):
     try_number: int
     expires_at_seconds: float
     grants: tuple[tuple[int, bool], ...] = ()
+
+    @cached_property
+    def claims(self) -> Plain:
+        """The claims with which its try asks the store; whoever has them changes nothing in them."""
+        return to_plain(TryClaims(self.instance_id, self.try_number))
 
 
 class Tokens:

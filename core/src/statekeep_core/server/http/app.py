@@ -57,6 +57,7 @@ _log = logging.getLogger(__name__)
 _SENDING = SENDING_HEADER.lower().encode()
 _REFUSAL = m.Refusal.__name__
 _FINISHED = m.Finished.__name__
+_BRING_A_TOKEN = frozenset({m.Started.__name__, m.LeaseRenewed.__name__})
 # What is asked without a credential, by the names that logs and metrics have for it.
 _OTHERS = MappingProxyType(
     {
@@ -166,7 +167,9 @@ class Application:
             return responses.of_refusal(reply, exchange.request_id)
         if reply["kind"] == _FINISHED:
             exchange.outcome = reply["status"]
-        return Response(200, self._form.encode(await self._with_token(caller, reply)))
+        if reply["kind"] in _BRING_A_TOKEN:
+            reply = await self._with_token(caller, reply)
+        return Response(200, self._form.encode(reply))
 
     def _request(self, endpoint: Endpoint, body: bytes) -> Plain:
         request = self._form.decode(body or b"{}")
