@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks import (
     autovacuum,
     flatness,
+    growth,
     imports,
     installed_size,
     object_store,
@@ -50,6 +51,7 @@ ROWS: dict[str, Row] = {
 LARGE_ROWS: dict[str, Row] = {
     "autovacuum": lambda given: autovacuum.measure(max(given.entries or [autovacuum.DEFAULT_ENTRIES])),
     "flatness": lambda given: flatness.measure(given.entries or flatness.DEFAULT_ENTRIES, given.engines),
+    "growth": lambda given: growth.measure(given.entries or growth.DEFAULT_ENTRIES),
     "plans": lambda given: query_plans.measure(max(given.entries or [query_plans.DEFAULT_ENTRIES])),
     "storage": lambda given: storage.measure(max(given.entries or [storage.DEFAULT_ENTRIES])),
     "sweep": lambda _: sweep.measure(),
