@@ -177,6 +177,18 @@ def test_a_page_with_large_values_ends_early(make_client: Callable[..., Client])
     assert keys_of(live_try.ask(m.ListEntries())) == ["a", "b", "c"]
 
 
+def test_a_page_reads_no_more_values_than_would_be_too_large_together(
+    make_client: Callable[..., Client],
+) -> None:
+    live_try = LiveTry(make_client(max_value_bytes=10_000_000))
+    keys = [f"{number}" for number in range(9)]
+    live_try.ask(m.Batch(tuple(m.Set(key, b"1") for key in keys)))
+    page = live_try.ask(m.ListEntries(with_values=True))
+    assert (keys_of(page), page.after) == (keys[:6], "5")
+    assert keys_of(live_try.ask(m.ListEntries(after=page.after, with_values=True))) == keys[6:]
+    assert keys_of(live_try.ask(m.ListEntries())) == keys
+
+
 @pytest.mark.parametrize("listing", [m.ListEntries(prefix="a\n"), m.ListEntries(after="\x00")])
 def test_a_list_with_what_is_no_part_of_a_key_is_refused(live_try: LiveTry, listing: Any) -> None:
     with pytest.raises(errors.InvalidKeyError):

@@ -42,6 +42,8 @@ MAX_BATCH_OPERATIONS = 1_000
 MAX_PAGE_ROWS = 1_000
 # A page must fit into a frame; with 1,000 values of the default limit it would not.
 MAX_PAGE_BYTES = 1024 * 1024
+# So much may be read to fill it, where small values come before large ones.
+MAX_PAGE_READ_BYTES = 64 * 1024 * 1024
 # An older client asks for one page only, so that one is large; with the longest names and references
 # beside the values, all escaped, it still fits into a frame.
 MAX_HISTORY_BYTES = 16 * 1024 * 1024
@@ -224,6 +226,8 @@ def list_entries(work: Work, caller: Caller, request: m.ListEntries) -> m.Entrie
         if text is not None:
             check_key(text)
     limit = _page_limit(request.limit)
+    if request.with_values:
+        limit = min(limit, max(1, MAX_PAGE_READ_BYTES // work.policy.max_value_bytes))
     state = _open(work, caller, request, targets.READ)
     keys = KeyRange(request.prefix, request.after)
     found = state.page(keys, limit + 1, with_values=request.with_values)

@@ -71,7 +71,7 @@ def has_list(reply: type[Any]) -> bool:
         ({"kind": "Batch", "operations": [7, {"kind": []}]}, 2 * ROW),
         ({"kind": "Batch"}, 0),
         ({"kind": "ListEntries"}, 1_000 * ROW),
-        ({"kind": "ListEntries", "with_values": True, "limit": 2}, 2 * ROW + MIB + 100),
+        ({"kind": "ListEntries", "with_values": True, "limit": 2}, 2 * (ROW + 100)),
         ({"kind": "ListHistory"}, 100 * (ROW + 100)),
         ({"kind": "ListHistory", "limit": 2**62}, 1_000 * (ROW + 100)),
         ({"kind": "ListHistory", "limit": -1}, 0),
@@ -85,6 +85,11 @@ def has_list(reply: type[Any]) -> bool:
 )
 def test_what_may_be_answered_is_known_before(request_: dict[str, Any], expected_bytes: int) -> None:
     assert most_bytes(request_) == expected_bytes
+
+
+def test_a_page_is_reckoned_by_its_values_or_by_what_is_read_for_it_at_most() -> None:
+    asked = {"kind": "ListEntries", "with_values": True}
+    assert most_bytes(asked, MIB) == 1_000 * ROW + 65 * MIB
 
 
 def test_a_history_is_reckoned_by_its_values_or_by_the_limit_of_a_page() -> None:

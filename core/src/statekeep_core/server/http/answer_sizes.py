@@ -11,7 +11,7 @@ from statekeep_core.execution_api.state import (
     MAX_BATCH_READ_BYTES,
     MAX_HISTORY_BYTES,
     MAX_LEFT_BYTES,
-    MAX_PAGE_BYTES,
+    MAX_PAGE_READ_BYTES,
     MAX_PAGE_ROWS,
 )
 
@@ -51,8 +51,9 @@ def _batch(request: Plain, max_value_bytes: int) -> int:
 
 
 def _entries(request: Plain, max_value_bytes: int) -> int:
-    values_bytes = MAX_PAGE_BYTES + max_value_bytes if request.get("with_values") else 0
-    return _rows(request) * ROW_BYTES + values_bytes
+    # What is read to fill the page is more than the page.
+    values_bytes = min(_rows(request) * max_value_bytes, MAX_PAGE_READ_BYTES + max_value_bytes)
+    return _rows(request) * ROW_BYTES + (values_bytes if request.get("with_values") else 0)
 
 
 def _history(request: Plain, max_value_bytes: int) -> int:
