@@ -28,6 +28,8 @@ from tests.histories.requests import OpenTry
 _KEPT_TRIES = 3
 _MANY_ATTEMPTS = 16
 _MOST_ROLES = 100
+_MEETINGS = 0.5
+_MEETING_SECONDS = 0.05
 
 
 class Assignment(NamedTuple):
@@ -117,6 +119,11 @@ class Role(Thread):
         """Think: the clients are no benchmark, and a longer history holds more faults than a denser one."""
         time.sleep(self._draw.uniform(least_seconds, most_seconds))
 
+    def meet(self) -> None:
+        """Wait for the others, now and then, of whatever process: the clock is the machine's."""
+        if self._draw.random() < _MEETINGS:
+            time.sleep(_MEETING_SECONDS - time.monotonic() % _MEETING_SECONDS)
+
     def deed(self, verb: str, task: str = "", try_number: int = 0) -> Deed:
         return Deed(os.urandom(16).hex(), self._client, verb, task, try_number, (), UNKNOWN)
 
@@ -193,6 +200,7 @@ class Task(Role):
         if of_try is None:
             self.pause(0.01, 0.03)
             return
+        self.meet()
         self.steps(of_try, of_try.token)
         self.pause(0.0, 0.02)
 
@@ -202,6 +210,7 @@ class Operator(Role):
 
     def act(self) -> None:
         assignment = self._party.assignment
+        self.meet()
         self.steps(None, assignment.operator)
         if self._draw.random() < 0.1:
             asset = self._draw.choice(assignment.assets)
