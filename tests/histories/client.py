@@ -154,6 +154,7 @@ class Supervisor(Role):
         super().__init__(party, number)
         self.task = party.assignment.tasks[number]
         self._last_holder = ""
+        self._has_left = False
 
     def act(self) -> None:
         assignment, draw = self._party.assignment, self._draw
@@ -161,14 +162,14 @@ class Supervisor(Role):
             rerun=draw.random() < 0.8, lease_seconds=round(draw.uniform(0.1, 0.8), 2)
         )
         deed = deed._replace(fresh=deed.rerun and draw.random() < 0.15, holder=os.urandom(8).hex())
-        if draw.random() < 0.3:
+        if draw.random() < (0.7 if self._has_left else 0.2):
             deed = deed._replace(proof=self._last_holder)
         request = requests.start(self.task, tuple(assignment.assets), deed)
         started = self.ask(deed, assignment.worker, request, _MANY_ATTEMPTS)
         if started.outcome != OK:
             self.pause(0.02, 0.2)
             return
-        self._last_holder = started.holder
+        self._last_holder, self._has_left = started.holder, False
         self._live(started)
 
     def _live(self, started: Deed) -> None:
@@ -182,7 +183,8 @@ class Supervisor(Role):
                 deed = deed._replace(lease_seconds=started.lease_seconds)
                 if self.ask(deed, of_try.token, m.Heartbeat(deed.lease_seconds), 2).code in FENCED:
                     return
-        if self._draw.random() < 0.85:
+        self._has_left = self._draw.random() < 0.25  # as a supervisor that was killed
+        if not self._has_left:
             self._finish(of_try)
 
     def _finish(self, of_try: OpenTry) -> None:
