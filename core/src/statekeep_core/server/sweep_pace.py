@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 # What a step is to take. On SQLite nothing else is written meanwhile; on PostgreSQL its rows are held.
 _STEP_SECONDS = 0.010
-_FEWEST_ROWS, _MOST_ROWS = 100, 1_000
+_FEWEST_ROWS, _MOST_ROWS = 30, 1_000
 # Of a thread's time, the part that is others' in any case; between two steps whoever waits has a turn, too.
 _REST = 0.1
 _SHORTEST_REST_SECONDS = 0.001
