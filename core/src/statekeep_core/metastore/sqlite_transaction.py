@@ -70,7 +70,7 @@ class SqliteTransaction(Transaction):
         names: Sequence[tuple[int, str]] | Sequence[tuple[str, str]],
     ) -> None:
         # One by one: a statement that removes many first copies each page of theirs into a file of its own,
-        # to be undone alone, which was half of all that a sweep wrote.
+        # to be undone alone, which was a third of all that a sweep wrote.
         one, two = columns
         self._connection.executemany(f"DELETE FROM {table} WHERE {one} = ? AND {two} = ?", names)
 
