@@ -39,12 +39,16 @@ class Standing(NamedTuple):
 
 
 class Life(NamedTuple):
-    """The tries of one task: the current one and how it is, and what it has staged on this key."""
+    """The tries of one task: the current one and how it is, and what it has staged on this key.
+
+    ``holder`` is the secret under which it began, with which a later supervisor proves that it is gone.
+    """
 
     task: str
     try_number: int = 0
     status: str = ""
     staged: tuple[Step, ...] = ()
+    holder: str = ""
 
 
 class State(NamedTuple):
@@ -99,7 +103,8 @@ def _started(state: State, deed: Deed) -> State | None:
     life = state.life(deed.task)
     if deed.outcome == REFUSED:
         expected = {"try_running": "running", "already_succeeded": "succeeded"}[deed.code]
-        return state if life.status == expected else None
+        is_known_gone = deed.code == "try_running" and deed.proof and deed.proof == life.holder
+        return state if life.status == expected and not is_known_gone else None
     number = life.try_number + 1
     if deed.outcome == OK and deed.try_number != number:
         return None
@@ -108,7 +113,7 @@ def _started(state: State, deed: Deed) -> State | None:
     standing = state.standing
     if deed.fresh and state.owner == deed.task:
         standing = Standing(None, standing.version)
-    return state._replace(standing=standing).living(Life(deed.task, number, "running"))
+    return state._replace(standing=standing).living(Life(deed.task, number, "running", holder=deed.holder))
 
 
 def _finished(state: State, deed: Deed) -> State | None:

@@ -170,14 +170,11 @@ def _versions_of_tries(deeds: Sequence[Deed]) -> Iterator[Violation]:
 def _leases(deeds: Sequence[Deed]) -> Iterator[Violation]:
     """Nobody takes over while a lease that was acknowledged is live and the try has not ended.
 
-    But for who proves that the try's supervisor is gone; who does is not told that it runs.
+    But for who proves that the try's supervisor is gone.
     """
-    starts = [deed for deed in deeds if deed.verb == "start"]
-    for start in starts:
-        if start.outcome == OK:
+    for start in deeds:
+        if start.verb == "start" and start.outcome == OK:
             yield from _taken_over_alive(deeds, start)
-        elif start.code == "try_running" and start.proof:
-            yield from _proved_in_vain(starts, start)
 
 
 def _taken_over_alive(deeds: Sequence[Deed], start: Deed) -> Iterator[Violation]:
@@ -190,24 +187,6 @@ def _taken_over_alive(deeds: Sequence[Deed], start: Deed) -> Iterator[Violation]
         until = deed.sent[0].invoked_at + deed.lease_seconds if renews else 0.0
         if renews and deed.completed_at < start.invoked_at and start.completed_at < until:
             yield Violation("fencing", f"{_told(start)} took over while the lease of {_told(deed)} ran")
-
-
-def _proved_in_vain(starts: Sequence[Deed], refused: Deed) -> Iterator[Violation]:
-    """Look for a try that was current all the time, of the supervisor that was proved to be gone."""
-    same = [d for d in starts if d.task == refused.task and d is not refused and d.sent]
-    for begun in same:
-        is_of_proof = begun.holder == refused.proof and begun.outcome == OK
-        others = [d for d in (*same, refused) if d is not begun]
-        is_last = not any(_may_begin_after(begun.invoked_at, start) for start in others)
-        if is_of_proof and is_last and begun.completed_at < refused.invoked_at:
-            yield Violation("fencing", f"{_told(refused)}, though {_told(begun)} was known to be gone")
-
-
-def _may_begin_after(moment: float, start: Deed) -> bool:
-    """Return whether a start, or an attempt at it that nobody answered, may take effect after a moment."""
-    if start.outcome == OK:
-        return start.completed_at > moment
-    return start.outcome == UNKNOWN or LOST in [attempt.fate for attempt in start.attempts]
 
 
 def _staging(deeds: Sequence[Deed]) -> Iterator[Violation]:

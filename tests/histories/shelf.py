@@ -243,9 +243,10 @@ WRONG: dict[str, tuple[str, History]] = {
         ],
     ),
     "a supervisor that is known to be gone is said to run": (
-        "fencing",
+        "linearizability",
         [
             start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+            asked(1, at(2, 3), wrote("1", 5)),
             refused(start(0, at(10, 11))._replace(proof="this", task="t"), "try_running"),
         ],
     ),
@@ -472,6 +473,7 @@ RIGHT: dict[str, History] = {
     ],
     "a start that was refused is done later, by the attempt that nobody answered": [
         start(1, at(0, 1), lease_seconds=60)._replace(holder="this"),
+        asked(1, at(1, 2), wrote("1", 5)),
         refused(start(0, (*lost(2, 3), *at(4, 5)))._replace(task="t"), "try_running"),
         refused(start(0, at(10, 11))._replace(proof="this", task="t"), "try_running"),
     ],
