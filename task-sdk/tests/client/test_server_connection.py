@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from statekeep.client.server_connection import NoAnswerError, ServerConnection
@@ -31,6 +32,9 @@ class ScriptedServer:
         self._peer.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        if self._peer is not None:
+            with suppress(OSError):  # it has ended already
+                self.drop()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()

@@ -86,7 +86,10 @@ def test_the_trace_of_a_block_has_been_sent_at_its_end(monkeypatch: pytest.Monke
     assert b"hidden" not in b"".join(collector.bodies)
 
 
-def test_a_process_with_its_own_tracing_keeps_it(exporter: InMemorySpanExporter) -> None:
+def test_a_process_with_its_own_tracing_keeps_it(
+    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACEPARENT", f"00-{TRACE}-b7ad6b7169203331-01")  # farther than the span around it
     tracer = trace.get_tracer("mine")
     with tracer.start_as_current_span("around"), opened() as context:
         context.task_state.set("k", 1)
