@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
-from statekeep_core.metastore import assets, tries
+from statekeep_core._shared.state.messages import AssetAddress, Change, TaskAddress
+from statekeep_core.metastore import asset_history, assets, tries
 from statekeep_core.metastore.clock import Instant
 from statekeep_core.metastore.migrate import migrate, migrations
 from statekeep_core.metastore.sqlite_transaction import SqliteTransaction
@@ -71,3 +71,8 @@ def asset_id(tx: Transaction) -> int:
 def at(tx: Transaction, seconds: float) -> None:
     """Move the transaction to this long after its beginning."""
     tx.now = tx.now._replace(wall_us=NOW_US + int(seconds * 1_000_000))
+
+
+def history(tx: Transaction, asset_id: int, key: str | None) -> tuple[Change, ...]:
+    """Return the kept changes of a key, or of all keys, newest first."""
+    return asset_history.since(tx, asset_history.Span(asset_id, key, 2**63 - 1), 0)

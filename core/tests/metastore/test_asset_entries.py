@@ -2,13 +2,13 @@
 
 import pytest
 from statekeep_core._shared.state.messages import Entry, Writer
-from statekeep_core.metastore import asset_entries, asset_history
+from statekeep_core.metastore import asset_entries
 from statekeep_core.metastore.asset_entries import Ledger
 from statekeep_core.metastore.key_range import KeyRange
 from statekeep_core.metastore.stamp import Stamp
 from statekeep_core.metastore.transaction import Transaction
 
-from core.tests.metastore.conftest import NOW_US, TASK, at
+from core.tests.metastore.conftest import NOW_US, TASK, at, history
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_a_write_takes_the_place_of_the_whole_row(tx: Transaction, ledger: Ledge
     at(tx, 10)
     entry = asset_entries.get(tx, ledger.asset_id, "k")
     assert entry == Entry("k", b"22", version, 2, NOW_US, None, Writer("operator:ann"))
-    assert [change.change for change in asset_history.newest(tx, ledger.asset_id, "k", 10)] == [
+    assert [change.change for change in history(tx, ledger.asset_id, "k")] == [
         "rewind",
         "set",
     ]
@@ -44,5 +44,5 @@ def test_a_removal_has_a_version_of_its_own(tx: Transaction, ledger: Ledger) -> 
     written = asset_entries.put(tx, ledger, "k", b"1", None)
     asset_entries.remove(tx, ledger, "k", "clear")
     again = asset_entries.put(tx, ledger, "k", b"1", None)
-    versions = [change.version for change in asset_history.newest(tx, ledger.asset_id, "k", 10)]
+    versions = [change.version for change in history(tx, ledger.asset_id, "k")]
     assert versions == [again, written + 1, written]

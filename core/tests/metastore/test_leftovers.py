@@ -2,13 +2,13 @@
 
 import pytest
 from statekeep_core._shared.state.messages import AssetAddress, TaskAddress
-from statekeep_core.metastore import asset_entries, asset_history, assets, leftovers, task_entries, tries
+from statekeep_core.metastore import asset_entries, assets, leftovers, task_entries, tries
 from statekeep_core.metastore.asset_entries import Ledger
 from statekeep_core.metastore.stamp import Stamp
 from statekeep_core.metastore.task_entries import Expiry
 from statekeep_core.metastore.transaction import Transaction
 
-from core.tests.metastore.conftest import NOW_US, at
+from core.tests.metastore.conftest import NOW_US, at, history
 
 STAMP = Stamp("operator:ann")
 BEGINNING = (-1, -1)
@@ -88,7 +88,7 @@ def test_an_orphan_goes_in_steps_of_the_limit(tx: Transaction, asset_id: int, li
         assert rows <= limit
         removed += entries
     assert removed == 3
-    assert [change.change for change in asset_history.newest(tx, asset_id, None, 10)] == ["sweep"] * 3
+    assert [change.change for change in history(tx, asset_id, None)] == ["sweep"] * 3
     assert asset_entries.keys(tx, other) == ["a"]
 
 

@@ -3,12 +3,14 @@
 import pytest
 from statekeep_core._shared.state.errors import AssetInactiveError, ConflictError
 from statekeep_core._shared.state.messages import AssetAddress, Writer
-from statekeep_core.metastore import asset_entries, asset_history, assets, staging
+from statekeep_core.metastore import asset_entries, assets, staging
 from statekeep_core.metastore.asset_entries import Ledger
 from statekeep_core.metastore.operation import Operation
 from statekeep_core.metastore.staging import TryKey
 from statekeep_core.metastore.stamp import Stamp
 from statekeep_core.metastore.transaction import Transaction
+
+from core.tests.metastore.conftest import history
 
 WRITER = Writer("try:ti-1:1")
 
@@ -71,7 +73,7 @@ def test_applying_counts_what_was_asked_and_leaves_one_version_per_key(
     assert apply(tx, of_try) == 4
     found = {key: asset_entries.get(tx, asset_id, key) for key in ("a", "b")}
     assert {key: entry and entry.value for key, entry in found.items()} == {"a": b"1.5", "b": b"0.5"}
-    assert [change.key for change in asset_history.newest(tx, asset_id, None, 10)] == ["b", "a"]
+    assert [change.key for change in history(tx, asset_id, None)] == ["b", "a"]
 
 
 def test_one_inactive_asset_stops_them_all(tx: Transaction, of_try: TryKey, asset_id: int) -> None:
@@ -92,7 +94,7 @@ def test_a_clear_takes_what_others_wrote_before_the_try_finished(
     asset_entries.put(tx, Ledger(asset_id, Stamp("operator:ann"), 20), "theirs", b"1", None)
     apply(tx, of_try)
     assert asset_entries.keys(tx, asset_id) == ["mine"]
-    changes = asset_history.newest(tx, asset_id, "theirs", 10)
+    changes = history(tx, asset_id, "theirs")
     assert [(change.change, change.writer and change.writer.principal) for change in changes] == [
         ("clear", "try:ti-1:1"),
         ("set", "operator:ann"),

@@ -270,7 +270,7 @@ def list_history(work: Work, caller: Caller, request: m.ListHistory) -> m.Histor
     span = asset_history.Span(resolved.asset_id, request.key, before)
     sizes = asset_history.sizes(work.tx, span, limit + 1)
     rows = _rows_within([size_bytes for _, size_bytes in sizes[:limit]], MAX_HISTORY_BYTES)
-    changes = asset_history.newest(work.tx, span, rows) if rows else ()
+    changes = asset_history.since(work.tx, span, sizes[rows - 1][0]) if rows else ()
     return m.History(changes, changes[-1].version if changes and rows < len(sizes) else None)
 
 

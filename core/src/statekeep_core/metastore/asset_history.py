@@ -47,7 +47,6 @@ _SELECT = (
     f" i.dag_id, i.run_id, i.task_id, i.map_index, {objects.COLUMNS} FROM asset_history h"
     f" LEFT JOIN task_instances i ON i.instance_id = h.writer_instance_id{objects.JOIN}"
 )
-_NEWEST_FIRST = " ORDER BY h.version DESC LIMIT ?"
 
 
 class Span(NamedTuple):
@@ -72,14 +71,16 @@ def sizes(tx: Transaction, span: Span, limit: int) -> list[tuple[int, int]]:
         "SELECT h.version, coalesce(length(h.value), length(reference), 0) FROM asset_history h"
         + objects.JOIN
         + span.condition
-        + _NEWEST_FIRST
+        + " ORDER BY h.version DESC LIMIT ?"
     )
     return [(version, size_bytes) for version, size_bytes in tx.rows(sql, (*span.parameters, limit))]
 
 
-def newest(tx: Transaction, span: Span, limit: int) -> tuple[Change, ...]:
-    """Return the kept changes, newest first."""
-    rows = tx.rows(_SELECT + span.condition + _NEWEST_FIRST, (*span.parameters, limit))
+def since(tx: Transaction, span: Span, version: int) -> tuple[Change, ...]:
+    """Return the kept changes from a version on, newest first. Values of older ones are not read."""
+    rows = tx.rows(
+        _SELECT + span.condition + " AND h.version >= ? ORDER BY h.version DESC", (*span.parameters, version)
+    )
     return tuple(_change(row) for row in rows)
 
 
