@@ -102,6 +102,7 @@ THIRD_PARTY = (
     # The extra `tracing`, likewise; whatever is not traced imports none of it.
     ThirdParty("statekeep_core.server.telemetry.tracing", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.exporting", ("opentelemetry",), at_import=True),
+    ThirdParty("statekeep.tracing.in_process", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.recording", ("opentelemetry",), at_import=True),
     ThirdParty("statekeep.tracing.task", ("opentelemetry",), at_import=True),
 )
