@@ -68,7 +68,7 @@ class HttpClient:
         *,
         patience_seconds: float,
         answer_seconds: float,
-        say: Callable[[str], None],
+        say: Callable[[str], object],
         tracing: Tracing = NO_TRACING,
     ) -> None:
         """Connects to nothing yet."""

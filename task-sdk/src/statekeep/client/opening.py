@@ -24,7 +24,7 @@ def open_client(
     settings: Settings,
     environ: Mapping[str, str],
     *,
-    say: Callable[[str], None] = _say_nothing,
+    say: Callable[[str], object] = _say_nothing,
     tracing: Tracing = NO_TRACING,
 ) -> StoreClient:
     """Open a client of the store that is configured: the embedded one, unless there is an API server.
@@ -42,7 +42,7 @@ def open_client_apart(
     settings: Settings,
     environ: Mapping[str, str],
     *,
-    say: Callable[[str], None] = _say_nothing,
+    say: Callable[[str], object] = _say_nothing,
     tracing: Tracing = NO_TRACING,
 ) -> StoreClient:
     """As :func:`open_client`; an embedded store is used in a thread of its own only.
@@ -73,7 +73,7 @@ def lock_directory(settings: Settings, environ: Mapping[str, str]) -> Path:
     return path.with_name(f"{path.name}.locks")  # each store its own, also when two share a folder
 
 
-def _open_http(settings: Settings, say: Callable[[str], None], tracing: Tracing) -> StoreClient:
+def _open_http(settings: Settings, say: Callable[[str], object], tracing: Tracing) -> StoreClient:
     from .http import HttpClient
 
     api = settings.api

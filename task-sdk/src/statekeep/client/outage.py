@@ -15,7 +15,7 @@ _UNSAID_SECONDS = 2.0
 class Outage:
     """Callable from any thread."""
 
-    def __init__(self, say: Callable[[str], None], patience_seconds: float) -> None:
+    def __init__(self, say: Callable[[str], object], patience_seconds: float) -> None:
         self._say = say
         self._patience_seconds = patience_seconds
         self._lock = Lock()

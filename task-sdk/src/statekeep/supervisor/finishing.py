@@ -30,7 +30,7 @@ class Finishing:
         claims: Plain,
         *,
         patience_seconds: float,
-        say: Callable[[str], None],
+        say: Callable[[str], object],
         stops: Callable[[], int],
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:

@@ -36,7 +36,7 @@ class Heartbeat:
         lease_seconds: float,
         *,
         on_fenced: Callable[[m.Refusal], None],
-        say: Callable[[str], None],
+        say: Callable[[str], object],
     ) -> None:
         self._loop = loop
         self._client = client

@@ -55,7 +55,7 @@ class Starter:
         lease_seconds: float,
         sees_locks: bool = True,
         interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
-        say: Callable[[str], None] = lambda _message: None,
+        say: Callable[[str], object] = lambda _message: None,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
         """Raises ``InvalidRequestError`` for a job whose numbers are none.

@@ -50,7 +50,7 @@ class Place(NamedTuple):
     guardian: Guardian
     lock: TryLock | None
     socket_directory: Path
-    say: Callable[[str], None]
+    say: Callable[[str], object]
     on_step: Callable[[str], None]
     tracing: Tracing = NO_TRACING
 

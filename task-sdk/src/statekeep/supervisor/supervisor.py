@@ -51,7 +51,7 @@ class Supervisor:
         open_client: Callable[[], StoreClient],
         lock_directory: Path,
         environ: Mapping[str, str],
-        say: Callable[[str], None],
+        say: Callable[[str], object],
         on_step: Callable[[str], None] = lambda _step: None,
         store_sees_locks: bool = True,
         finish_patience_seconds: float = _FINISH_PATIENCE_SECONDS,

@@ -36,7 +36,7 @@ def dispose_of_job(
     started: m.Started,
     backends: Backends,
     *,
-    say: Callable[[str], None],
+    say: Callable[[str], object],
 ) -> None:
     """Delete what values of the task, and of the outlets that it was started with, have left behind.
 

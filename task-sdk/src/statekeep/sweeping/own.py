@@ -26,7 +26,7 @@ def dispose_own(
     backends: Sequence[BaseStateBackend],
     origins: Sequence[m.TaskAddress | m.AssetAddress],
     *,
-    say: Callable[[str], None],
+    say: Callable[[str], object],
     time_limit_seconds: float = 5.0,
 ) -> None:
     """Delete what is due of these origins, for no longer than the limit; the sweep does the rest.
