@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from statekeep.supervisor import saying
-from statekeep.supervisor.saying import say
+from statekeep.supervisor.saying import said, say
 
 
 def _stream_to(descriptor: int) -> io.TextIOWrapper:
@@ -44,7 +44,7 @@ def test_a_full_disk_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_without_standard_error_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    assert say("a") is False
+    assert not said("a")
 
 
 def test_a_reader_that_stands_still_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,8 +52,8 @@ def test_a_reader_that_stands_still_holds_nobody_up(monkeypatch: pytest.MonkeyPa
     reading, writing = os.pipe()
     monkeypatch.setattr(sys, "stderr", _stream_to(writing))
     with _ending_with_a_wait(60):
-        said = [say("a" * 50_000) for _ in range(10)]
-    assert said == [True, *[False] * 9]
+        had = [said("a" * 50_000) for _ in range(10)]
+    assert had == [True, *[False] * 9]
     os.close(reading)
     os.close(writing)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from statekeep.cli.statuses import OF_SERVING
 from statekeep.config import process_environment
 from statekeep.supervisor import exit_status
-from statekeep.supervisor.saying import say
+from statekeep.supervisor.saying import said, say
 
 from statekeep_core import config
 from statekeep_core._shared.settings import SettingsError
@@ -85,8 +85,8 @@ def _serve(arguments: Namespace) -> int:
     logs.configure(settings.server, sys.stderr)
     try:
         if settings.server.workers > 1:
-            return serve_with_workers(settings.server, environ, say, _status_of)
-        serve(settings.server, environ, say)
+            return serve_with_workers(settings.server, environ, said, _status_of)
+        serve(settings.server, environ, said)
         return 0
     finally:
         logs.finish()

@@ -11,7 +11,12 @@ _PIECE_CHARACTERS = select.PIPE_BUF // 4
 _PATIENCE_SECONDS = 1.0
 
 
-def say(message: str) -> bool:
+def say(message: str) -> None:
+    """As :func:`said`, for a message that may be lost."""
+    said(message)
+
+
+def said(message: str) -> bool:
     """Print a message, each of its lines with the program's name before it. Never raises.
 
     In one write, so that lines of the task and of other supervisors do not come in between. A message that
