@@ -71,9 +71,9 @@ def test_no_more_threads_are_woken_than_there_is_work_for() -> None:
     woken = []
     for number in range(7):
         queue.put(number)
-        woken.append([not alarm.locked() for alarm in alarms].count(True))
-    assert woken == [1, 1, 1, 2, 2, 2, 3]
-    assert not alarms[2].locked()  # the one that began to wait last came first
+        woken.append([place for place, alarm in enumerate(alarms) if not alarm.locked()])
+    # The one that began to wait last comes first.
+    assert woken == [[2]] * 3 + [[1, 2]] * 3 + [[0, 1, 2]]
 
 
 def test_each_none_wakes_a_thread_of_its_own() -> None:
