@@ -59,9 +59,7 @@ async def open_engine(
     _log.info("opening the store", extra=event("starting", release=__version__, on=_engine_name(is_file)))
     limit = settings.server.max_waiting_requests
     if is_file:
-        file = SqliteEngine(
-            lambda: embedded.open_served(environ), waiting_limit=limit, observers=observers
-        )
+        file = SqliteEngine(lambda: embedded.open_served(environ), waiting_limit=limit, observers=observers)
         return await _ready(file, say)
     said = ""
     while True:
