@@ -281,8 +281,15 @@ SELECT n FROM written
 
 HEARTBEAT = statement(
     f"""
-WITH {FENCED}, renewed AS (
-    UPDATE tries t SET lease_boot_id = f.boot_id, lease_until = f.now_us + f.lease_us FROM fenced f
+WITH asked AS (ASKED), given AS (SELECT %s::bigint AS now_us), fence AS MATERIALIZED (
+    SELECT t.instance_id, t.try_number FROM tries t
+    WHERE (t.instance_id, t.try_number) IN (SELECT instance_id, try_number FROM asked)
+        AND t.status = 'running'
+    ORDER BY t.instance_id, t.try_number {LOCK}
+), renewed AS (
+    UPDATE tries t SET lease_boot_id = f.boot_id, lease_until = f.now_us + f.lease_us
+    FROM (SELECT q.*, {_NOW.format("given.now_us")} AS now_us
+        FROM fence JOIN asked q USING (instance_id, try_number), given OFFSET 0) f
     WHERE t.instance_id = f.instance_id AND t.try_number = f.try_number
     RETURNING f.n
 )

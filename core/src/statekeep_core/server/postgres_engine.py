@@ -14,13 +14,15 @@ from .turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statekeep_core._shared.state.wire import Plain
     from statekeep_core.policy import Work
 
     from .engine import Call, Store
     from .telemetry.observing import Observers
 
 # The requests that tasks send most; PostgreSQL answers many of them in one statement.
-_HOT = frozenset(each.__name__ for each in (m.Get, m.Set, m.Delete, m.Increment, m.Heartbeat))
+_HOT = frozenset(each.__name__ for each in (m.Get, m.Set, m.Delete, m.Increment, m.SetMax, m.Heartbeat))
+_LONGEST_COMPARED_BYTES = 300
 
 
 class PostgresEngine(ThreadedEngine):
@@ -65,19 +67,21 @@ def _is_hot(call: Call) -> bool:
     kind, target = request.get("kind"), request.get("target")
     if claims.get("kind") != m.TryClaims.__name__ or kind not in _HOT:
         return False
-    if kind == m.Get.__name__:
-        return target is None or isinstance(target, int)
-    if kind == m.Set.__name__ and isinstance(target, int):
-        is_conditional = request.get("if_version") is not None or request.get("if_absent")
-        return not (is_conditional or request.get("apply_now") or request.get("external"))
+    if not _is_usual(kind, request):
+        return False
+    if target is None:
+        is_conditional_delete = kind == m.Delete.__name__ and request.get("if_version") is not None
+        return request.get("external") is None and not is_conditional_delete
+    # What is applied at once waits for its asset, and no heartbeat is to wait for it.
+    return isinstance(target, int) and not request.get("apply_now") and request.get("external") is None
+
+
+def _is_usual(kind: str, request: Plain) -> bool:
+    """Return whether a statement can probably add or compare the operand, if it is to."""
     if kind == m.Increment.__name__:
-        return target is None and _is_integer(request.get("by"))
-    is_conditional_delete = kind == m.Delete.__name__ and request.get("if_version") is not None
-    return target is None and request.get("external") is None and not is_conditional_delete
-
-
-def _is_integer(text: Any) -> bool:
-    return isinstance(text, bytes) and text.removeprefix(b"-").isdigit()
+        by = request.get("by")
+        return isinstance(by, bytes) and by.removeprefix(b"-").isdigit()
+    return kind != m.SetMax.__name__ or len(request.get("value") or b"") <= _LONGEST_COMPARED_BYTES
 
 
 def _instance_of(item: Waiting) -> int | None:
