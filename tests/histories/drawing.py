@@ -14,6 +14,7 @@ _LONGEST_BATCH = 4
 _LISTS = 0.06
 _CLEARS = 0.04
 _ON_WHAT_WAS_SEEN = 0.35
+_AGAIN = 0.15
 _BATCHES_OF_ONE_TASK = 0.4
 # How often each of a change is drawn, and a get among them.
 _CHANGES = {
@@ -41,6 +42,7 @@ class Drawing:
         self._next_value = client * 1_000_000
         self._seen: dict[str, Answer] = {}
         self._just_seen = ""
+        self._last: Step | None = None
 
     def deed(self, deed: Deed, of_try: OpenTry | None) -> Deed:
         """Return the deed with what is asked for: one step, a batch of several, a clear, or a list."""
@@ -91,6 +93,8 @@ class Drawing:
 
     def _step(self, of_try: OpenTry | None) -> Step:
         draw = self._draw
+        if draw.random() < _AGAIN and of_try is not None and self._last is not None:
+            return self._last._replace(value=self._value(self._last.kind, self._last.cell))
         if draw.random() < _ON_WHAT_WAS_SEEN and (step := self._on_what_was_seen(of_try)):
             return step
         if of_try is not None and draw.random() < 0.6:
@@ -123,6 +127,8 @@ class Drawing:
         [drawn] = self._draw.choices([*_CHANGES], [*_CHANGES.values()])
         kind, _, condition = drawn.partition(" if ")
         step = Step(kind, cell, self._value(kind, cell), apply_now=now and kind != "get")
+        if step.is_of_asset and kind in ("set", "set_max", "increment"):
+            self._last = step
         seen = self._seen.get(cell, Answer())
         if condition == "version" and seen.version is not None:
             return step._replace(if_version=seen.version)
