@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -128,6 +129,33 @@ def test_a_store_that_is_closed_has_no_log(path: Path) -> None:
     checkpointer.close()
     writer.close()
     assert not path.with_name(path.name + "-wal").exists()
+
+
+class SetOnceLookedAt(threading.Event):
+    """Is set right after somebody has seen that it is not."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self._then = then
+
+    def is_set(self) -> bool:
+        was_set = super().is_set()
+        if not was_set:
+            self.set()
+            self._then()
+        return was_set
+
+
+def test_a_close_that_meets_the_thread_as_it_begins_to_fold_ends_it(
+    path: Path, writer: apsw.Connection
+) -> None:
+    with closing(Checkpointer(path, writer, due_pages=_NEVER)) as checkpointer:
+        checkpointer._closing = SetOnceLookedAt(checkpointer._is_due.set)
+        checkpointer._is_due.set()
+        checkpointer._thread.join(_PATIENCE_SECONDS)
+        has_ended = not checkpointer._thread.is_alive()
+        checkpointer._is_due.set()  # or the end of the block would wait for a thread that has not
+        assert has_ended
 
 
 _WRITE_FOR_EVER = """

@@ -81,9 +81,10 @@ class Checkpointer:
     def _run(self) -> None:
         while True:
             self._is_due.wait()
+            # Before the other is asked, or what woke this thread to end it would be forgotten.
+            self._is_due.clear()
             if self._closing.is_set():
                 return
-            self._is_due.clear()
             # What a full disk or a busy one does not let be folded now stays for after a later commit.
             with contextlib.suppress(apsw.Error, OSError, StatekeepError):
                 self._fold()
