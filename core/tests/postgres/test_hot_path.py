@@ -1,5 +1,6 @@
 """What tasks send most costs one round trip, alone or together, and is answered as by the long way."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -415,6 +416,54 @@ def test_a_lone_call_is_answered_as_by_the_long_way(
     with the_long_way(monkeypatch):
         the_long_ways = answers()
     assert answers() == the_long_ways
+
+
+# What may be staged for one key, one after the other; those of one kind make one row, which is applied later.
+FOLDED = [
+    m.Set("k", b"7", 1),
+    m.Set("k", b"7", 1, retention=60),
+    m.Set("k", b"7", 1, if_absent=True),
+    m.Delete("k", 1),
+    m.Increment("k", b"2", 1),
+    m.Increment("k", b"2", 1, retention=60),
+    m.Increment("k", b"0.5", 1),
+    m.SetMax("k", b"3", 1),
+    m.SetMax("k", b"9", 1),
+    m.SetMax("k", b"3", 1, retention=60),
+    m.SetMax("k", b'"2026-01-01"', 1),
+]
+
+
+def test_two_that_are_staged_for_one_key_fold_as_by_the_long_way(
+    fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers() -> list[Any]:
+        twin, replies = Twin(fresh_store, (FLIGHTS, PLANES)), []
+        pairs = [*itertools.product([b"5", None], FOLDED, FOLDED)]
+        asked = [m.Set(f"k{n}", base, FLIGHTS) for n, (base, _, _) in enumerate(pairs) if base]
+        twin.client.ask_together(*[(OPERATOR, one, one.key) for one in asked])
+        claims, *_ = twin.call(0, 0, m.Heartbeat())
+        for n, (_, *both) in enumerate(pairs):
+            for one in both:
+                [reply] = twin.client.ask_together((claims, one._replace(key=f"k{n}"), f"{n} {one!r}"[:64]))
+                replies.append(without_version(reply))
+        staged = twin.client.rows(f"SELECT {STAGED} FROM staged_operations ORDER BY position")
+        twin.client.ask(claims, m.Finish(succeeded=True))
+        return [*replies, *staged, *twin.left()]
+
+    with the_long_way(monkeypatch):
+        the_long_ways = answers()
+    assert answers() == the_long_ways
+
+
+def test_no_more_of_an_entrys_history_is_kept_than_the_policy_has(make_client: Callable[..., Client]) -> None:
+    client = make_client(asset_history_versions=2)
+    claims = client.start(outlets=(FLIGHTS,))
+    for n, asked in enumerate([m.Set("k", b"1", 1), m.Increment("k", b"1", 1), m.Delete("k", 1)] * 2):
+        client.ask(claims, asked._replace(apply_now=True), f"{n}")
+        kept = client.rows("SELECT change FROM asset_history ORDER BY version")
+        assert len(kept) == min(n + 1, 2)
+    assert kept == [("set",), ("delete",)]
 
 
 def of_its_own(who: int, asked: Any) -> Any:
