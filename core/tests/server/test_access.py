@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,6 @@ def test_the_store_keeps_no_credential(tmp_path: Path) -> None:
 
 def test_a_revoked_credential_opens_nothing_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "_FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(access, "_TRUSTED_SECONDS", 0.0)
 
     async def scenario(served: Served) -> None:
         assert (await served.ask("/execution/v1/store", {}, served.worker)).status == 200
@@ -76,6 +77,30 @@ def test_a_try_that_the_store_has_started_or_renewed_gets_its_token_whatever_bec
 
 async def _refused(_: Any) -> None:
     raise UnavailableError(what="the store", problem="it is away; nothing was changed", changed=False)
+
+
+async def _never_answered(_: Any) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("away", [_refused, _never_answered])
+def test_while_the_store_is_away_who_was_known_not_long_ago_still_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: Callable[[Any], Awaitable[None]]
+) -> None:
+    for seconds in ("_FRESH_SECONDS", "_PATIENCE_SECONDS"):
+        monkeypatch.setattr(access, seconds, 0.0)
+
+    async def scenario(served: Served) -> None:
+        assert (await served.access.caller_of(f"Bearer {served.worker}")).name == "w"
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(served.engine, "transact", away)
+            assert (await served.access.caller_of(f"Bearer {served.worker}")).name == "w"
+            meanwhile.setattr(access, "_TRUSTED_SECONDS", 0.0)
+            if away is _refused:
+                with pytest.raises(UnavailableError):
+                    await served.access.caller_of(f"Bearer {served.worker}")
+
+    run(tmp_path, scenario)
 
 
 def test_a_credential_that_was_made_meanwhile_is_found(

@@ -59,9 +59,15 @@ def test_names_of_headers_are_small_and_what_stands_twice_is_joined() -> None:
     assert answer == Answer(503, {"retry-after": "7", "x": "a, b", "content-length": "0"}, b"")
 
 
-def test_what_comes_behind_an_answer_makes_it_the_last() -> None:
+@pytest.mark.parametrize("first", [MEASURED, CHUNKED, EMPTY])
+@pytest.mark.parametrize(
+    "behind", [b"more", b"H", b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n", CHUNKED]
+)
+def test_what_comes_behind_an_answer_makes_it_the_last_and_is_no_part_of_it(
+    first: bytes, behind: bytes
+) -> None:
     reader = AnswerReader()
-    assert reader.feed(MEASURED + b"more") is not None
+    assert reader.feed(first + behind) == AnswerReader().feed(first)
     assert reader.is_last
 
 

@@ -44,6 +44,31 @@ def test_a_process_without_standard_error_says_nothing(monkeypatch: pytest.Monke
     assert not said("a")
 
 
+class _Log:
+    """Stands for standard error where a program sends it to its log, as task queues do."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None: ...
+
+
+class _LogWithoutDescriptor(_Log):
+    def fileno(self) -> None: ...
+
+
+@pytest.mark.parametrize("log", [_Log(), _LogWithoutDescriptor(), io.StringIO()])
+def test_what_stands_in_for_standard_error_need_not_be_a_file(
+    monkeypatch: pytest.MonkeyPatch, log: _Log | io.StringIO
+) -> None:
+    monkeypatch.setattr(sys, "stderr", log)
+    assert said("a")
+    assert (log.text if isinstance(log, _Log) else log.getvalue()) == "statekeep: a\n"
+
+
 _TO_A_FULL_PIPE = """
 from statekeep.supervisor import saying
 saying._PATIENCE_SECONDS = 0.0

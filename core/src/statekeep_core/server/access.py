@@ -29,7 +29,10 @@ DEFAULT_TOKEN_SECONDS = 900.0
 # So long a revoked credential may still be taken, and an unknown one is looked for again.
 _FRESH_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 1.0
-# Older than this, what is known is not trusted: the store was away.
+# Asked for this late, it is read again beforehand, so that under load nobody waits for it.
+_READ_AHEAD_SECONDS = 2.5
+# A store that does not tell by then is away, and what is known is taken for so long.
+_PATIENCE_SECONDS = 1.0
 _TRUSTED_SECONDS = 60.0
 # What the credential of the first start is called.
 FIRST = "first"
@@ -108,7 +111,7 @@ class Access:
         known = await self._fresh(_FRESH_SECONDS)
         caller = self._find(known, text.strip())
         if caller is None:
-            known = await self._fresh(_LOOK_AGAIN_SECONDS, wait=True)
+            known = await self._fresh(_LOOK_AGAIN_SECONDS, insists=True)
             caller = self._find(known, text.strip())
         if caller is None:
             raise _unknown(text.strip())
@@ -160,18 +163,28 @@ class Access:
         except UnknownKeyError:
             return None
 
-    async def _fresh(self, seconds: float, *, wait: bool = False) -> _Known:
-        """Return what the store knows; what is older than so long is read again, at once if ``wait``."""
+    async def _fresh(self, seconds: float, *, insists: bool = False) -> _Known:
+        """Return what the store knows, read so long ago at most.
+
+        While it is away, what it knew not long ago will do, unless somebody ``insists``.
+        """
         known = self._known
         age_seconds = _TRUSTED_SECONDS if known is None else time.monotonic() - known.read_at
         if known is not None and age_seconds < seconds:
+            if age_seconds >= _READ_AHEAD_SECONDS:
+                self._being_read()
             return known
+        reading = self._being_read()
+        if known is None or insists or age_seconds >= _TRUSTED_SECONDS:
+            return await asyncio.shield(reading)
+        await asyncio.wait([reading], timeout=_PATIENCE_SECONDS)
+        return self._known or known
+
+    def _being_read(self) -> asyncio.Task[_Known]:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.ensure_future(self._read())
             self._reading.add_done_callback(_take_note)
-        if known is not None and not wait and age_seconds < _TRUSTED_SECONDS:
-            return known
-        return await asyncio.shield(self._reading)
+        return self._reading
 
     async def _read(self) -> _Known:
         read_at = time.monotonic()

@@ -28,6 +28,10 @@ class GarbledAnswerError(Exception):
     """What came is no answer of HTTP/1.1, or ended before it was whole."""
 
 
+class _BehindAnswerError(Exception):
+    """Something begins behind the answer, which nobody has asked for."""
+
+
 class AnswerReader:
     """Reads the answer to one request. After an error nothing more can be read from the connection.
 
@@ -102,7 +106,8 @@ class _Parts:
         del self._parser
 
     def on_message_begin(self) -> None:
-        self.is_last = True
+        if self.is_whole:
+            raise _BehindAnswerError  # which ends the parsing, or it would be taken for a part of the answer
 
     def on_header(self, name: bytes, text: bytes) -> None:
         key, value = name.decode("latin-1").lower(), text.decode("latin-1").strip()

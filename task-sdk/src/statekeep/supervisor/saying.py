@@ -39,8 +39,10 @@ def said(message: str) -> bool:
 
 def _has_room() -> bool:
     try:
-        descriptor = sys.stderr.fileno()
-    except (OSError, ValueError):  # none that anybody could fill, as in a notebook
+        descriptor: object = sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):
+        descriptor = None
+    if not isinstance(descriptor, int):  # what stands there instead, as in a notebook, nobody could fill
         return True
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
