@@ -1,10 +1,14 @@
 """Staged operations in the tables: folded, counted, applied in order, dropped."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from statekeep_core._shared.state.errors import AssetInactiveError, ConflictError
 from statekeep_core._shared.state.messages import AssetAddress, Writer
 from statekeep_core.metastore import asset_entries, assets, staging
 from statekeep_core.metastore.asset_entries import Ledger
+from statekeep_core.metastore.key_range import KeyRange
 from statekeep_core.metastore.operation import Operation
 from statekeep_core.metastore.staging import TryKey
 from statekeep_core.metastore.stamp import Stamp
@@ -74,6 +78,28 @@ def test_applying_counts_what_was_asked_and_leaves_one_version_per_key(
     found = {key: asset_entries.get(tx, asset_id, key) for key in ("a", "b")}
     assert {key: entry and entry.value for key, entry in found.items()} == {"a": b"1.5", "b": b"0.5"}
     assert [change.key for change in history(tx, asset_id, None)] == ["b", "a"]
+
+
+def test_a_page_reads_no_entries_that_staged_ones_hide(
+    tx: Transaction, of_try: TryKey, asset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try may stage ten thousand keys, and each entry that they hide may be as large as any."""
+    keys = [f"{number:03}" for number in range(100)]
+    for key in keys:
+        asset_entries.put(tx, Ledger(asset_id, Stamp("operator:ann"), 0), key, b"1", None)
+    for key in keys[:90]:
+        staging.stage(tx, of_try, asset_id, Operation(key, "delete"))
+    read, rows = list[int](), tx.rows
+
+    def counted(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        found = rows(sql, parameters)
+        read.append(len(found) if "FROM asset_entries" in sql else 0)
+        return found
+
+    monkeypatch.setattr(tx, "rows", counted)
+    page = staging.page(tx, of_try, asset_id, KeyRange(after="001"), 4, with_values=True)
+    assert [entry.key for entry in page] == keys[90:94]
+    assert max(read) == 4
 
 
 def test_one_inactive_asset_stops_them_all(tx: Transaction, of_try: TryKey, asset_id: int) -> None:

@@ -9,6 +9,8 @@ from statekeep_core._shared.state.messages import Entry
 from . import asset_history, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .key_range import KeyRange
     from .objects import Content
     from .stamp import Stamp
@@ -87,11 +89,21 @@ def keys(tx: Transaction, asset_id: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def page(tx: Transaction, asset_id: int, within: KeyRange, limit: int, *, with_values: bool) -> list[Entry]:
-    """Return up to ``limit`` entries in the order of their keys."""
+def page(
+    tx: Transaction,
+    asset_id: int,
+    within: KeyRange,
+    limit: int,
+    *,
+    with_values: bool,
+    but: Sequence[str] = (),
+) -> list[Entry]:
+    """Return up to ``limit`` entries in the order of their keys, ``but`` not those under these."""
     condition, parameters = within.condition()
+    select = _WITH_VALUE if with_values else _WITHOUT_VALUE
+    others = f" AND key NOT IN (SELECT listed.value FROM {tx.texts})" if but else ""
     rows = tx.rows(
-        f"{_WITH_VALUE if with_values else _WITHOUT_VALUE} AND {condition} ORDER BY key LIMIT ?",
-        (asset_id, tx.now.wall_us, *parameters, limit),
+        f"{select} AND {condition}{others} ORDER BY key LIMIT ?",
+        (asset_id, tx.now.wall_us, *parameters, *([tx.listed(but)] if but else []), limit),
     )
     return [_entry(row) for row in rows]

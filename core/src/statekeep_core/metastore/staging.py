@@ -164,11 +164,10 @@ def page(
     """Return up to ``limit`` entries that the try sees, in the order of their keys."""
     view = _view(tx, of_try, asset_id)
     staged = [key for key in view.by_key if key in within]
-    # Each staged key hides at most one of these, so they reach at least as far as the page does.
     applied = (
         []
         if view.is_cleared
-        else asset_entries.page(tx, asset_id, within, limit + len(staged), with_values=with_values)
+        else asset_entries.page(tx, asset_id, within, limit, with_values=with_values, but=staged)
     )
     applied_by_key = {entry.key: entry for entry in applied}
     found: list[Entry] = []
