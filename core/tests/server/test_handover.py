@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import Empty
 
@@ -59,6 +60,28 @@ def test_what_was_put_in_comes_out_in_order() -> None:
     assert queue.get_nowait() == 4
     with pytest.raises(Empty):
         queue.get_nowait()
+
+
+class TakenOnceLookedAt(deque[int | None]):
+    """Is empty right after somebody has seen that it is not, as when another thread has been quicker."""
+
+    def __len__(self) -> int:
+        length = super().__len__()
+        self.clear()
+        return length
+
+
+def test_what_another_thread_takes_first_is_nothing_to_fall_over() -> None:
+    queue: Handover[int] = Handover()
+    queue._things = TakenOnceLookedAt([1])
+    taken: list[int | None] = []
+    thread = threading.Thread(target=lambda: taken.append(queue.get()), daemon=True)
+    thread.start()
+    until(lambda: not thread.is_alive() or bool(queue._waiting))
+    queue._things = deque()
+    queue.put(2)
+    thread.join(_PATIENCE_SECONDS)
+    assert taken in ([1], [2])
 
 
 def test_no_more_threads_are_woken_than_there_is_work_for() -> None:

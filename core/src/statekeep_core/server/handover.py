@@ -42,9 +42,10 @@ class Handover(Generic[T]):
         """Wait for the next thing."""
         while True:
             with self._lock:
-                if self._things:
+                try:
                     return self._things.popleft()
-                alarm = threading.Lock()
+                except IndexError:  # not looked at first: get_nowait takes things without this lock
+                    alarm = threading.Lock()
                 alarm.acquire()
                 self._waiting.append(alarm)
             alarm.acquire()
