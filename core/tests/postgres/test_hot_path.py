@@ -240,6 +240,19 @@ def test_a_value_that_lies_elsewhere_is_let_go_of_the_long_way(live: Client) -> 
         live.store.transact(lambda work: work.tx.run("DELETE FROM external_objects"))
 
 
+def test_an_object_that_an_asset_or_its_history_names_is_let_go_of_the_long_way(
+    make_client: Callable[..., Client],
+) -> None:
+    client = make_client(asset_history_versions=2)
+    claims = client.start(outlets=(FLIGHTS,))
+    external = m.External("b/k", "bucket", "k~" + "A" * 26, FLIGHTS, 10, b"d" * 32)
+    client.ask(claims, m.Set("k", b"", 1, external=external, apply_now=True), "elsewhere")
+    for n, left in enumerate([(1, False), (0, True)]):
+        client.ask(claims, m.Set("k", b"%d" % n, 1, apply_now=True), f"{n}")
+        assert client.ask(claims, m.Get("k", 1)).value == b"%d" % n
+        assert client.rows("SELECT records, coalesce(due_at, 0) > 0 FROM external_objects") == [left]
+
+
 def test_what_somebody_holds_delays_no_answer_for_ever_and_no_neighbour_is_refused(
     live: Client, stage: Stage
 ) -> None:
