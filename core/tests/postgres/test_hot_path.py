@@ -192,15 +192,20 @@ def test_an_assets_entry_is_read_as_its_reader_sees_it(live: Client) -> None:
             live.ask(stranger, asked, f"{asked.key} {type(asked)}")
 
 
-def test_only_an_active_outlet_can_be_staged_for(live: Client) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [each for each in HOT if getattr(each, "target", None) == 1 and not isinstance(each, m.Get)],
+    ids=repr,
+)
+def test_only_an_active_outlet_can_be_written(live: Client, asked: Any) -> None:
     claims = live.start(inlets=(FLIGHTS,), outlets=(PLANES,))
     numbers = {grant.name: grant.asset_id for grant in live.ask(OPERATOR, m.ListAssets()).assets}
     with pytest.raises(errors.AssetNotDeclaredError):
-        live.ask(claims, m.Set("k", b"1", numbers["flights"]), "inlet")
-    live.ask(claims, m.Set("k", b"1", numbers["planes"]), "active")
+        live.ask(claims, asked._replace(target=numbers["flights"]), "inlet")
+    live.ask(claims, asked._replace(target=numbers["planes"]), "active")
     live.ask(OPERATOR, m.Deactivate(PLANES), "d")
     with pytest.raises(errors.AssetInactiveError):
-        live.ask(claims, m.Set("k", b"1", numbers["planes"]), "inactive")
+        live.ask(claims, asked._replace(target=numbers["planes"]), "inactive")
 
 
 def test_many_of_a_kind_cost_one_round_trip_together(live: Client) -> None:
