@@ -44,6 +44,8 @@ def test_a_problem_is_a_refusal_with_its_code_and_facts() -> None:
         Answer(504, PROBLEM, b'{"title":"a proxy that has problem documents, too"}'),
         Answer(429, {}, b""),
         Answer(200, {}, b'{"kind":"Abs'),
+        Answer(200, {}, b'{"status":"ok"}'),
+        Answer(200, {}, b'{"kind":1}'),
     ],
 )
 def test_what_a_proxy_says_leaves_open_whether_the_request_took_effect(answer: Answer) -> None:

@@ -42,6 +42,7 @@ def read(reader: AnswerReader, data: bytes, *, piece_bytes: int) -> Answer:
         (MEASURED.replace(b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive"), b"hello", False),
         (MEASURED.replace(b"OK", b"OK\r\nConnection: x\r\nConnection: Close"), b"hello", True),
         (MEASURED.replace(b"OK\r\n", b"\r\n"), b"hello", False),
+        (MEASURED.replace(b"OK", b"OK\r\nUpgrade: h2\r\nConnection: Upgrade"), b"hello", False),
     ],
 )
 def test_an_answer_is_the_same_in_whatever_pieces_it_comes(
@@ -86,6 +87,7 @@ def test_an_answer_that_ends_too_early_is_none(sent: bytes) -> None:
         (b"HTTP/1.1 200", b"SSH-2.0-x 200"),
         (b"HTTP/1.1 200", b"HTTP/1.1 2000"),
         (b"HTTP/1.1 200", b"HTTP/1.1 2x0"),
+        (b"200 OK", b"101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade"),
         (b"Content-Type:", b"Content-Type"),
         (b"Content-Type:", b" Content-Type:"),
         (b"Content-Type:", b":"),

@@ -173,3 +173,35 @@ def test_a_server_that_does_not_answer_in_time_may_have_got_it(servers: list[Scr
         connection.exchange("/get", {}, b"body")
     assert slow.value.may_have_arrived
     connection.close()
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for_longer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            peer, _ = listener.accept()
+            with peer, suppress(OSError):  # the client ends it, long before the answer is whole
+                peer.recv(65536)
+                for at in range(len(ANSWER)):
+                    threading.Event().wait(0.05)
+                    peer.sendall(ANSWER[at : at + 1])
+
+        server = threading.Thread(target=drip)
+        server.start()
+        connection = ServerConnection([f"http://127.0.0.1:{listener.getsockname()[1]}"], 0.2)
+        with pytest.raises(NoAnswerError, match=r"whole|timed out") as slow:
+            connection.exchange("/get", {}, b"body")
+        assert slow.value.may_have_arrived
+        server.join()
+
+
+def test_the_time_of_a_slow_answer_is_not_taken_from_the_next(servers: list[ScriptedServer]) -> None:
+    large = b"x" * 3_000_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(large)
+    server = scripted(servers, head + large, ANSWER)
+    connection = ServerConnection([server.url], 5)
+    assert connection.exchange("/get", {}, b"body").body == large
+    assert connection._connection is not None
+    assert connection._connection._socket.gettimeout() == 5
+    assert connection.exchange("/get", {}, b"body").status == 200
+    connection.close()

@@ -33,9 +33,12 @@ def reply_of(answer: Answer, form: JsonForm, url: str) -> Plain:
     """
     if answer.status == _OK:
         try:
-            return form.decode(answer.body)
+            reply = form.decode(answer.body)
         except InvalidRequestError:
-            raise NoAnswerError(f"{url}: the answer is garbled", may_have_arrived=True) from None
+            reply = {}
+        if not isinstance(reply.get("kind"), str):
+            raise NoAnswerError(f"{url}: the answer is garbled", may_have_arrived=True)
+        return reply
     problem = _problem(answer)
     if problem is not None:
         return to_plain(m.Refusal(problem["code"], problem["facts"]))

@@ -98,6 +98,8 @@ class _Parts:
             if not self.is_whole:
                 raise GarbledAnswerError(f"what it answers is not HTTP/1.1 ({error})") from None
             self.is_last = True  # there is something behind the answer
+        except httptools.HttpParserUpgrade:
+            raise GarbledAnswerError("it goes on in another protocol, for which nobody asked") from None
         if self._has_headers and self.headers.get("transfer-encoding", "chunked").lower() != "chunked":
             raise GarbledAnswerError("its answer has a transfer coding that nobody asked for")
 

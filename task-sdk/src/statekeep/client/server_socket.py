@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Up to it a copy costs less than a second packet, and the server's second look.
 _TOGETHER_BYTES = 64 * 1024
+# A large answer over a slow way may take as long again for each of these.
+_BYTES_IN_TIME = 1024 * 1024
 
 
 class ServerSocket:
@@ -29,6 +32,7 @@ class ServerSocket:
         parts = urlsplit(url)
         self._prefix = parts.path
         self._host = parts.netloc
+        self._answer_seconds = answer_seconds
         self.is_open = True
         host, is_secure = parts.hostname or "", parts.scheme == "https"
         plain = socket.create_connection((host, parts.port or (443 if is_secure else 80)), answer_seconds)
@@ -59,10 +63,27 @@ class ServerSocket:
             self._socket.sendall(head)
             self._socket.sendall(body)
         reader = AnswerReader()
+        answer = reader.feed(self._socket.recv(reader.wanted_bytes))
+        if answer is None:
+            answer = self._rest(reader)
+        self.is_open = not reader.is_last
+        return answer
+
+    def _rest(self, reader: AnswerReader) -> Answer:
+        """Read on, in bounded time: who sends a byte now and then would be waited for for ever."""
+        end_at, in_time = time.monotonic() + self._answer_seconds, _BYTES_IN_TIME
         answer = None
         while answer is None:
-            answer = reader.feed(self._socket.recv(reader.wanted_bytes))
-        self.is_open = not reader.is_last
+            left = end_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"its answer was not whole after {self._answer_seconds:g} s")
+            self._socket.settimeout(left)
+            data = self._socket.recv(reader.wanted_bytes)
+            answer = reader.feed(data)
+            in_time -= len(data)
+            if in_time <= 0:
+                end_at, in_time = time.monotonic() + self._answer_seconds, _BYTES_IN_TIME
+        self._socket.settimeout(self._answer_seconds)
         return answer
 
     def close(self) -> None:
