@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,7 +38,9 @@ def run(limits: Limits, scenario: Scenario, state: uvicorn.server.ServerState | 
 
     async def running() -> None:
         protocol = bounded(limits)
-        configuration = uvicorn.Config(application, http=protocol, lifespan="off", log_config=None)
+        configuration = uvicorn.Config(
+            application, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=600
+        )
         configuration.load()
         held = state or uvicorn.Server(configuration).server_state
         server = await asyncio.get_running_loop().create_server(
@@ -60,7 +63,8 @@ def run(limits: Limits, scenario: Scenario, state: uvicorn.server.ServerState | 
 def test_a_head_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
-        assert await reader.read() == b""
+        with contextlib.suppress(ConnectionError):  # the deadline may pass before any of it was read
+            assert await reader.read() == b""
 
     run(PATIENT._replace(head_seconds=SOON), scenario)
 
@@ -88,14 +92,18 @@ def test_a_body_that_comes_byte_by_byte_has_one_limit_for_all_of_it() -> None:
 
 
 def test_the_second_head_of_a_connection_has_the_same_bound() -> None:
+    state = uvicorn.server.ServerState()
+
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(2):
-            writer.write(REQUEST)
-            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        [protocol] = state.connections
+        assert isinstance(protocol, BoundedProtocol)
+        type(protocol).limits = PATIENT._replace(head_seconds=SOON)  # those before had all the time they took
         writer.write(b"POST / HT")
         assert await reader.read() == b""
 
-    run(PATIENT._replace(head_seconds=0.5), scenario)
+    run(PATIENT, scenario, state)
 
 
 def test_an_endless_head_is_cut_off() -> None:
@@ -140,8 +148,10 @@ def test_an_answer_of_which_too_little_is_read_is_not_kept() -> None:
     state = uvicorn.server.ServerState()
 
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Else the kernel might take, between two looks, as much as should be read.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         writer.write(REQUEST.replace(b"/ ", b"/large "))
-        await reader.readexactly(LARGE_BYTES // 16)
+        await reader.readexactly(LARGE_BYTES // 64)
         [protocol] = state.connections
         assert isinstance(protocol, BoundedProtocol)
         protocol._look_at_unread()
