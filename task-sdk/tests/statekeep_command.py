@@ -66,6 +66,12 @@ class Statekeep:
             env=self.environ | environ,
         )
 
+    def printed(self, *arguments: str, **environ: str) -> str:
+        """Run the command to its end, which must be a good one, and return what it printed."""
+        done = self(*arguments, **environ)
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
     def run(
         self, *command: str, options: tuple[str, ...] = (), stdin: str = "", **environ: str
     ) -> subprocess.CompletedProcess[str]:
@@ -98,7 +104,7 @@ class Statekeep:
 
     def tries(self) -> list[dict[str, Any]]:
         """Return what `statekeep tries list` says, oldest first."""
-        found: list[dict[str, Any]] = json.loads(self("tries", "list", "--json", *self._own_run).stdout)
+        found: list[dict[str, Any]] = json.loads(self.printed("tries", "list", "--json", *self._own_run))
         return found[::-1]
 
     def statuses(self) -> list[str]:

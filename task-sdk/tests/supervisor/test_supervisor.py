@@ -308,17 +308,18 @@ def test_a_task_may_go_on_without_its_state(statekeep: Statekeep) -> None:
 
 
 def test_asset_writes_that_no_longer_fit_fail_the_try(statekeep: Statekeep) -> None:
-    statekeep("asset", "set", "flights", "day", "1")
-    statekeep.shell("statekeep asset set flights day 1", ("--outlet=flights",))
-    at = json.loads(statekeep("asset", "history", "flights", "day", "--json").stdout)[0]["version"]
+    statekeep.printed("asset", "set", "flights", "day", "1")
+    done = statekeep.shell("statekeep asset set flights day 1", ("--outlet=flights",))
+    assert (done.returncode, done.stderr) == (0, "")
+    at = json.loads(statekeep.printed("asset", "history", "flights", "day", "--json"))[0]["version"]
     script = f"statekeep asset set flights day 2 --if-version {at}; echo ready; read _"
     with statekeep.started(script, ("--outlet=flights", "--rerun")) as run:
         assert run.line() == "ready"
-        statekeep("asset", "set", "flights", "day", "9")
+        statekeep.printed("asset", "set", "flights", "day", "9")
         run.say("go")
         assert run.wait() == 76
         assert "failed when its asset writes were applied" in run.messages()[-1]
-    assert statekeep("asset", "get", "flights", "day").stdout == "9\n"
+    assert statekeep.printed("asset", "get", "flights", "day") == "9\n"
     assert statekeep.statuses() == ["succeeded", "failed"]
 
 
