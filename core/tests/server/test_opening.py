@@ -71,6 +71,29 @@ def test_a_credential_that_nobody_can_have_been_told_is_made_anew(
     assert len(said) == 1
 
 
+def test_whatever_keeps_a_credential_from_being_told_leaves_no_open_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[SqliteEngine] = []
+    really_close = SqliteEngine.close
+
+    async def close(engine: SqliteEngine) -> None:
+        closed.append(engine)
+        await really_close(engine)
+
+    def remove(*_: Any) -> None:
+        raise UnavailableError(what="the store", problem="it is away; nothing was changed", changed=False)
+
+    async def scenario() -> None:
+        with pytest.raises(UnavailableError):
+            await open_engine(environ(str(tmp_path / "s.db")), lambda _untold: False)
+
+    monkeypatch.setattr(SqliteEngine, "close", close)
+    monkeypatch.setattr(credentials, "remove", remove)
+    asyncio.run(scenario())
+    assert len(closed) == 1
+
+
 def test_servers_that_start_at_once_on_a_new_database_make_one_credential(new_database: str) -> None:
     said: list[str] = []
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from statekeep_core.postgres.store import PostgresStore
 
-    from .engine import Store
+    from .engine import Engine, Store
     from .telemetry.observing import Observers
 
 _log = logging.getLogger(__name__)
@@ -84,18 +84,23 @@ async def _ready(engine: OneOfOurs, say: Callable[[str], object]) -> OneOfOurs:
     await engine.open()
     try:
         credential = await engine.transact(prepare)
+        if credential is not None:
+            await _tell(engine, credential, say)
     except BaseException:
         await engine.close()
         raise
-    told = f"made the worker credential `first`, which is shown this once: {credential}"
-    if credential is not None and say(told) is False:
+    return engine
+
+
+async def _tell(engine: Engine, credential: str, say: Callable[[str], object]) -> None:
+    """Say what the first credential is; remove it when nobody can have it."""
+    if say(f"made the worker credential `first`, which is shown this once: {credential}") is False:
         await engine.transact(lambda work: credentials.remove(work.tx, FIRST))
         _log.warning(
             "no worker credential was made, for nobody reads standard error; make one with `statekeep server"
             " credentials add`",
             extra=event("credential_not_made"),
         )
-    return engine
 
 
 def prepare_workers(environ: Mapping[str, str], workers: int) -> None:
