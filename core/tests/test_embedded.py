@@ -249,6 +249,11 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> Non
         open_store(blocker / "state.db")
 
 
+def test_a_folder_in_the_place_of_the_file_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(errors.StoreUnusableError, match=r"it is a folder; .* name a file in it"):
+        open_store(tmp_path)
+
+
 def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"certainly no database " * 100)

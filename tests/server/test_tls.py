@@ -66,7 +66,16 @@ def test_a_worker_that_trusts_the_certificate_works_and_another_says_why_not(tmp
         assert (trusted.returncode, trusted.stdout, trusted.stderr) == (0, "1\n", "")
 
 
-def test_a_certificate_that_is_not_there_is_said_and_nothing_is_served(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("CERTIFICATE", "the certificate /nowhere/server.pem cannot be used: No such file"),
+        ("KEY", "the key /nowhere/server.pem cannot be used: no certificate goes with it; set [server]"),
+    ],
+)
+def test_a_certificate_that_is_not_there_is_said_and_nothing_is_served(
+    tmp_path: Path, option: str, said: str
+) -> None:
     with server_process(tmp_path) as server:
         server.stop()
         refused = subprocess.run(
@@ -74,8 +83,8 @@ def test_a_certificate_that_is_not_there_is_said_and_nothing_is_served(tmp_path:
             check=False,
             capture_output=True,
             text=True,
-            env=server.environ | {"STATEKEEP__SERVER__TLS_CERTIFICATE": "/nowhere/server.pem"},
+            env=server.environ | {f"STATEKEEP__SERVER__TLS_{option}": "/nowhere/server.pem"},
         )
     assert refused.returncode == 78
-    assert "the certificate /nowhere/server.pem cannot be used: No such file" in refused.stderr
+    assert said in refused.stderr
     assert "Traceback" not in refused.stderr

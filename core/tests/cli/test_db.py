@@ -38,6 +38,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
+@pytest.mark.parametrize("command", ["check", "migrate", "backup", "restore", "renew-id"])
+def test_every_command_says_what_it_does_and_its_exit_statuses(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["db", command, "--help"]) == 0
+    text = capsys.readouterr().out
+    described = text.split("\n\n")[1]
+    assert not described.startswith(("options", "positional"))
+    assert "  78   a setting is wrong" in text
+    assert ("  1    check: " in text) == (command == "check")
+
+
 def test_a_store_that_is_whole_is_described_with_status_0(run: Run, path: Path) -> None:
     status, shown, _ = run(path, "check")
     assert (status, "WRONG" in shown, f"schema:     {NEWEST} " in shown) == (0, False, True)

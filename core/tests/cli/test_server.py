@@ -8,6 +8,19 @@ from statekeep.cli.main import run_command
 USAGE = 64
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("credentials", "add"), ("credentials", "list"), ("credentials", "revoke"), ("keys", "rotate")],
+)
+def test_every_command_says_what_it_does_and_its_exit_statuses(
+    command: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["server", *command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert not text.split("\n\n")[1].startswith(("options", "positional"))
+    assert "  78   a setting is wrong" in text
+
+
 @pytest.mark.parametrize("days", ["0", "-3", "nan", "inf", "1e9", "soon"])
 def test_a_credential_that_would_be_good_for_no_time_is_refused_and_not_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], days: str

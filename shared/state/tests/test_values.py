@@ -292,11 +292,18 @@ def test_what_would_come_back_changed_is_refused_at_any_depth(value: Any, messag
         assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("sent", [b"[1, 2]", b'"\\u00e4"', b"1e2", b"{", b'{"a":1,"a":2}'])
+def test_who_sends_another_form_of_a_value_is_told_which_to_send(sent: bytes) -> None:
+    with pytest.raises(InvalidValueError, match=r"value for 'k' is no.*compact JSON in UTF-8: no spaces"):
+        check_encoded(sent, what="value for 'k'")
+
+
 def test_none_is_refused_as_the_whole_value_and_kept_inside() -> None:
     with pytest.raises(InvalidValueError, match="delete the key instead"):
         encode(None)
-    with pytest.raises(InvalidValueError):
-        check_encoded(b"null")
+    for nothing in (b"null", b""):  # over HTTP, null comes as no bytes
+        with pytest.raises(InvalidValueError, match=r"value for 'k' is None.*delete the key instead"):
+            check_encoded(nothing, what="value for 'k'")
     assert decode(encode({"a": None, "b": [None]})) == {"a": None, "b": [None]}
 
 

@@ -163,6 +163,12 @@ def test_what_says_nothing_but_defaults_can_be_left_out(row: Any) -> None:
     assert from_plain(without_defaults(to_plain(bare))) == bare
 
 
+def test_a_message_without_its_kind_is_said_to_lack_it() -> None:
+    task = {"dag_id": "d", "run_id": "r", "task_id": "t"}
+    with pytest.raises(InvalidRequestError, match="Start has a dict without a kind in the field 'task'"):
+        from_plain({"kind": "Start", "task": task})
+
+
 def test_defaults_deep_inside_a_request_can_be_left_out_too() -> None:
     batch = m.Batch((m.Set("k", b"1", if_absent=True), m.Get("k")))
     plain = without_defaults(to_plain(batch))

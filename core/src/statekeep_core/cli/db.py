@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from statekeep.cli.statuses import OF_STORES
+from statekeep.cli.statuses import OF_LISTING, OF_STORES
 from statekeep.config import process_environment
 
 from statekeep_core import config
@@ -40,23 +40,26 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.description = "Looks after the store of [database] url: a file, where it is, or a database."
     parser.epilog = OF_STORES
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=type(parser))
-    check = commands.add_parser("check", help="say who the store is, and what is wrong with it (status 1)")
+    check = _add(commands, "check", "say who the store is, and what is wrong with it (status 1)", _check)
+    check.epilog = OF_STORES
     check.add_argument("--json", action="store_true", help="for programs")
-    check.set_defaults(act=_check)
-    commands.add_parser("migrate", help="bring its schema to this release's").set_defaults(act=_migrate)
-    backup = commands.add_parser("backup", help="copy it, while it is used, into a file that is checked")
+    _add(commands, "migrate", "bring its schema to this release's", _migrate)
+    backup = _add(commands, "backup", "copy it, while it is used, into a file that is checked", _back_up)
     backup.add_argument("path", type=Path, help="the file to make")
-    backup.set_defaults(act=_back_up)
-    restore = commands.add_parser("restore", help="make the store out of a backup, where there is none")
+    restore = _add(commands, "restore", "make the store out of a backup, where there is none", _restore)
     restore.add_argument("path", type=Path, help="the backup, which stays as it is")
-    restore.set_defaults(act=_restore)
-    renewed = commands.add_parser("renew-id", help="make a copy of a store a store of its own")
+    renewed = _add(commands, "renew-id", "make a copy of a store a store of its own", _renew)
     renewed.description = (
         "For a file that was copied by other means than `statekeep db restore`, before it is used. It gets an"
         " id of its own; the objects of worker-side backends that the original names are read, and never"
         " deleted. Tries that were running when it was copied are ended."
     )
-    renewed.set_defaults(act=_renew)
+
+
+def _add(commands: Any, name: str, what: str, act: Callable[[Namespace], int]) -> ArgumentParser:
+    command: ArgumentParser = commands.add_parser(name, help=what, description=what, epilog=OF_LISTING)
+    command.set_defaults(act=act)
+    return command
 
 
 def _check(arguments: Namespace) -> int:

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from statekeep.cli.statuses import OF_SERVING
+from statekeep.cli.statuses import OF_LISTING, OF_SERVING
 from statekeep.config import process_environment
 from statekeep.supervisor import exit_status
 from statekeep.supervisor.saying import said, say
@@ -45,24 +45,31 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--workers", help="how many processes serve, on PostgreSQL ([server] workers)")
     parser.set_defaults(act=_serve)
     groups = parser.add_subparsers(metavar="[COMMAND]", parser_class=type(parser))
-    credentials = groups.add_parser("credentials", help="who may ask").add_subparsers(
-        required=True, metavar="COMMAND", parser_class=type(parser)
-    )
-    added = credentials.add_parser("add", help="make one and print it, this once")
+    _add_credentials(_group(groups, "credentials", "who may ask"))
+    keys = _group(groups, "keys", "what task tokens are signed with")
+    rotated = _add(keys, "rotate", "sign with a new key; tokens of the older ones stay good", _rotate_keys)
+    rotated.add_argument("--forget", action="store_true", help="remove the older keys, and end their tokens")
+
+
+def _add_credentials(credentials: Any) -> None:
+    added = _add(credentials, "add", "make one and print it, this once", _add_credential)
     added.add_argument("name", help="whose it is; stands in the records of what is written under it")
     added.add_argument("--operator", action="store_true", help="may read and write all state, as people do")
     added.add_argument("--days", type=_days, metavar="N", help="good for so long (default: until revoked)")
-    added.set_defaults(act=_add_credential)
-    credentials.add_parser("list", help="show all, without their secrets").set_defaults(act=_list_credentials)
-    revoked = credentials.add_parser("revoke", help="let one open nothing any more, within seconds")
-    revoked.add_argument("name")
-    revoked.set_defaults(act=_revoke_credential)
-    keys = groups.add_parser("keys", help="what task tokens are signed with").add_subparsers(
-        required=True, metavar="COMMAND", parser_class=type(parser)
-    )
-    rotated = keys.add_parser("rotate", help="sign with a new key; tokens of the older ones stay good")
-    rotated.add_argument("--forget", action="store_true", help="remove the older keys, and end their tokens")
-    rotated.set_defaults(act=_rotate_keys)
+    _add(credentials, "list", "show all, without their secrets", _list_credentials)
+    revoked = _add(credentials, "revoke", "let one open nothing any more, within seconds", _revoke_credential)
+    revoked.add_argument("name", help="as `statekeep server credentials list` shows it")
+
+
+def _group(groups: Any, name: str, what: str) -> Any:
+    group: ArgumentParser = groups.add_parser(name, help=what, description=what)
+    return group.add_subparsers(required=True, metavar="COMMAND", parser_class=type(group))
+
+
+def _add(commands: Any, name: str, what: str, act: Callable[[Namespace], int]) -> ArgumentParser:
+    command: ArgumentParser = commands.add_parser(name, help=what, description=what, epilog=OF_LISTING)
+    command.set_defaults(act=act)
+    return command
 
 
 def _serve(arguments: Namespace) -> int:

@@ -61,8 +61,8 @@ def current_caller(tx: Transaction, claims: Claims) -> Caller:
         return OperatorCaller(f"operator:{claims.operator}")
     if not isinstance(claims, TryClaims):
         raise UnauthenticatedError(
-            problem="a worker credential starts tries and does not read or write state",
-            remedy="use the claims that the start answered",
+            problem="a credential starts tries here, and reads and writes no state",
+            remedy="use the token that the start answered",
         )
     tx.locks.hold_try(claims.instance_id, claims.try_number)
     record = tries.find(tx, claims.instance_id, claims.try_number)

@@ -108,6 +108,10 @@ def _from_system(error: OSError, path: Path) -> StatekeepError:
 
 
 def _not_writable(path: Path, problem: str) -> StoreUnusableError:
+    if path.is_dir():
+        return StoreUnusableError(
+            what=f"the store {path}", problem="it is a folder", remedy="let [database] url name a file in it"
+        )
     return StoreUnusableError(
         what=f"the store {path}",
         problem=f"it cannot be written ({problem})",

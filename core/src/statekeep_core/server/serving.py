@@ -309,6 +309,12 @@ def _limits(options: Server) -> Limits:
 
 
 def _loaded(configuration: uvicorn.Config, options: Server) -> uvicorn.Config:
+    if options.tls_key and not options.tls_certificate:
+        raise StoreUnusableError(
+            what=f"the key {options.tls_key}",
+            problem="no certificate goes with it",
+            remedy="set [server] tls_certificate, too, or neither for plain HTTP",
+        )
     try:
         configuration.load()
     except OSError as error:  # an SSLError is one, too

@@ -107,7 +107,8 @@ def _check_types(cls: type[Any], fields: Plain, allowed: MappingProxyType[str, f
     for name, value in fields.items():
         own = type(value)
         if own not in allowed[name]:
-            raise _malformed(cls.__name__, f"has a {own.__name__} in the field {name!r}")
+            kindless = " without a kind" if own is dict else ""
+            raise _malformed(cls.__name__, f"has a {own.__name__}{kindless} in the field {name!r}")
         if own is int:
             _check_number(cls, name, value)
         elif own is tuple:

@@ -34,6 +34,10 @@ _CHUNK_DIGITS = 600
 _CHUNK = 10**_CHUNK_DIGITS
 _MAX_PATH_STEP_CHARACTERS = 40
 _MAX_PATH_STEPS = 12
+_FORM = (
+    "send compact JSON in UTF-8: no spaces, no member twice, no escape that JSON does not ask for, each "
+    "number at its shortest"
+)
 
 
 class _FaultError(Exception):
@@ -316,12 +320,17 @@ def check_encoded(data: bytes, *, what: str = "value") -> None:
     """Check that the bytes are exactly what :func:`encode` makes of some value.
 
     That refuses other spellings of a value (spaces, escapes, ``1.50``), repeated object members, NaN,
-    over-long ints, lone surrogates, a bare ``null`` and over-deep nesting, with :class:`InvalidValueError`.
+    over-long ints, lone surrogates, a bare ``null`` or nothing, and over-deep nesting, with
+    :class:`InvalidValueError`.
     """
-    if encode(decode(data), what=what) != data:
-        raise InvalidValueError(
-            what=what, problem="is not in the one form that values are kept in", remedy="write it with encode"
-        )
+    try:
+        value = decode(data) if data else None
+    except InvalidValueError:
+        problem = "is not JSON that can be read back"
+        raise InvalidValueError(what=what, problem=problem, remedy=_FORM) from None
+    if encode(value, what=what) != data:
+        problem = "is not in the one form that values are kept in"
+        raise InvalidValueError(what=what, problem=problem, remedy=_FORM)
 
 
 def _parsed(decoder: json.JSONDecoder, text: str) -> Any:
