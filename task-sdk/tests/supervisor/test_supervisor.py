@@ -308,7 +308,6 @@ def test_a_task_may_go_on_without_its_state(statekeep: Statekeep) -> None:
 
 
 def test_asset_writes_that_no_longer_fit_fail_the_try(statekeep: Statekeep) -> None:
-    statekeep.printed("asset", "set", "flights", "day", "1")
     done = statekeep.shell("statekeep asset set flights day 1", ("--outlet=flights",))
     assert (done.returncode, done.stderr) == (0, "")
     at = json.loads(statekeep.printed("asset", "history", "flights", "day", "--json"))[0]["version"]
