@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, generators, pq
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from statekeep_core._shared.state.errors import StoreUnusableError, UnavailableError
@@ -101,6 +101,24 @@ def connect(url: str, name: str = _OTHER_NAME) -> BoundedConnection:
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     return connection
+
+
+def undo(connection: psycopg.Connection[Any], statement: str) -> None:
+    """Execute a form of ROLLBACK, and keep what is prepared, unless PostgreSQL has refused a statement.
+
+    After each ROLLBACK that the driver executes, it prepares everything anew, in case tables were made or
+    changed in the transaction: 1 to 20 ms for a statement of the hot path, on two busy cores. No transaction
+    of ours does that; but what PostgreSQL refuses may be a plan for tables that were migrated meanwhile.
+    """
+    if connection.info.transaction_status != pq.TransactionStatus.INTRANS:
+        connection.execute(statement.encode())
+        return
+    with connection.lock:
+        connection.pgconn.send_query(statement.encode())
+        results = connection.wait(generators.execute(connection.pgconn))
+    for result in results:
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
 
 
 def _require_version(major: int, place: str) -> None:

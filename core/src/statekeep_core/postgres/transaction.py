@@ -16,6 +16,7 @@ from statekeep_core.metastore.clock import Instant
 from statekeep_core.metastore.locks import NO_LOCKS
 from statekeep_core.metastore.transaction import Transaction
 
+from .connection import undo
 from .row_locks import FREE, HELD, RowLocks
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class PostgresTransaction(Transaction):
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK TO nested; RELEASE nested")
+            undo(self._connection, "ROLLBACK TO nested; RELEASE nested")
             raise
         self._connection.execute("RELEASE nested")
 
@@ -129,7 +130,7 @@ class PostgresTransaction(Transaction):
         """Undo everything. On a connection that is broken, the database does so by itself."""
         if self._opening is None:
             with contextlib.suppress(psycopg.Error):
-                self._connection.execute("ROLLBACK")
+                undo(self._connection, "ROLLBACK")
 
     def _open(self) -> None:
         if self._opening is None:
