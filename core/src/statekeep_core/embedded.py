@@ -224,6 +224,8 @@ class EmbeddedStore(_Transactions):
             with translated(self.path):
                 return self._commit_group(calls)
         except StatekeepError as error:
+            if self._checkpointer is not None:
+                self._checkpointer.fold_soon()
             # The transaction failed as a whole. Alone, each call gets the answer that is its own.
             return [self._alone(call) for call in calls] if len(calls) > 1 else [wire.plain_refusal(error)]
 

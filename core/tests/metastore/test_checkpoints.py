@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 from statekeep_core._shared.state.errors import UnavailableError
-from statekeep_core.metastore.checkpoints import Checkpointer
+from statekeep_core.metastore.checkpoints import Checkpointer, free_bytes
 from statekeep_core.metastore.connection import open_connection
 from statekeep_core.metastore.write_lock import WriteLock
 
@@ -60,6 +60,31 @@ def test_a_log_that_has_grown_is_folded_while_it_is_written(path: Path, writer: 
     empty = path.stat().st_size
     with closing(Checkpointer(path, writer, due_pages=20, most_pages=_NEVER)):
         write_until(writer, lambda: path.stat().st_size > empty, first=1)
+
+
+def test_a_log_that_has_taken_half_of_the_room_on_its_disk_is_folded(
+    path: Path, writer: apsw.Connection
+) -> None:
+    empty = path.stat().st_size
+    with closing(Checkpointer(path, writer, due_pages=_NEVER, free_bytes=lambda _: 20 * _PAGE_BYTES)):
+        write_until(writer, lambda: path.stat().st_size > empty, first=1)
+
+
+def test_a_log_is_folded_when_somebody_asks_for_it(path: Path, writer: apsw.Connection) -> None:
+    empty = path.stat().st_size
+    with closing(Checkpointer(path, writer, due_pages=_NEVER)) as checkpointer:
+        for number in range(20):
+            write(writer, number)
+        assert path.stat().st_size == empty
+        checkpointer.fold_soon()
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        while path.stat().st_size == empty:
+            assert time.monotonic() < give_up_at
+
+
+def test_a_disk_says_how_much_room_it_has_and_none_that_is_not_there(tmp_path: Path) -> None:
+    assert 0 < free_bytes(tmp_path) < 2**60
+    assert free_bytes(tmp_path / "nowhere") > 2**60
 
 
 def test_a_log_begins_anew_under_a_writer_that_never_rests(path: Path, writer: apsw.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,23 @@ def test_a_store_beside_which_nobody_can_read_is_closed_and_refused(
 
     asyncio.run(scenario())
     assert closed == [tmp_path / "state.db"]
+
+
+def fill_the_disk(work: Work) -> None:
+    """Let the file grow no more: to who writes that is as if its disk were full."""
+    [(pages,)] = work.tx.rows("PRAGMA page_count")
+    work.tx.run(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_disk_that_takes_no_more_gets_the_log_folded(tmp_path: Path) -> None:
+    async def scenario(asking: Asking) -> None:
+        before = asking.path.stat().st_mtime_ns
+        await asking.engine.transact(fill_the_disk)
+        large = b'"%s"' % (b"x" * 60_000)
+        refused = [await asking.ask(m.Set(f"k{number}", large)) for number in range(9)][-1]
+        assert refused.facts["problem"] == "its disk is full"
+        give_up_at = time.monotonic() + 60
+        while asking.path.stat().st_mtime_ns == before:
+            assert time.monotonic() < give_up_at
+
+    run(tmp_path, scenario)

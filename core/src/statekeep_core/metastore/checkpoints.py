@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from .connection import open_connection
 from .write_lock import WriteLock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _PAGE_BYTES = 4_096
@@ -27,6 +29,15 @@ _FEW_PAGES = 400
 _PASSES = 4
 # While somebody reads an old state, as a backup does, what was written since then stays in the log.
 _HELD_SECONDS = 0.25
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much may be written to the folder's disk; as much as anybody wants where it does not say."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 2**63
+    return disk.f_bavail * disk.f_frsize
 
 
 class Checkpointer:
@@ -43,9 +54,11 @@ class Checkpointer:
         *,
         due_pages: int = _DUE_PAGES,
         most_pages: int = _MOST_PAGES,
+        free_bytes: Callable[[Path], int] = free_bytes,
     ) -> None:
         """``writer`` is the connection that writes, in one thread. The caller holds the write lock now."""
         self._due_pages, self._most_pages = due_pages, most_pages
+        self._folder, self._free_bytes = path.parent, free_bytes
         self._is_due, self._closing = threading.Event(), threading.Event()
         self._pass = threading.Lock()
         self._lock = WriteLock(path)
@@ -60,6 +73,10 @@ class Checkpointer:
         self._thread = threading.Thread(target=self._run, name="statekeep-checkpoints", daemon=True)
         self._thread.start()
 
+    def fold_soon(self) -> None:
+        """Fold what there is: on a disk that is full, the log that begins anew is the room that is left."""
+        self._is_due.set()
+
     def close(self) -> None:
         """End the thread. What is in the log then is folded when the writer is closed, after this."""
         self._closing.set()
@@ -70,7 +87,8 @@ class Checkpointer:
 
     def _committed(self, writer: apsw.Connection, database: str, pages: int) -> int:
         """Called in the writer's thread after each commit, which nothing that goes wrong here undoes."""
-        if pages >= self._due_pages:
+        # A log that has taken half of the disk's room would soon have it all, and folding takes some, too.
+        if pages >= self._due_pages or pages * _PAGE_BYTES > self._free_bytes(self._folder):
             self._is_due.set()
         if pages >= self._most_pages:
             # In turn, because SQLite folds nothing while another connection does, and the log would grow.
