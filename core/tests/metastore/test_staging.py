@@ -102,6 +102,36 @@ def test_a_page_reads_no_entries_that_staged_ones_hide(
     assert max(read) == 4
 
 
+def test_what_is_set_or_deleted_is_seen_without_a_look_at_what_stands(
+    tx: Transaction, of_try: TryKey, asset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in "abcd":
+        asset_entries.put(tx, Ledger(asset_id, Stamp("operator:ann"), 0), key, b"1", None)
+    for operation in (
+        Operation("a", "delete"),
+        Operation("b", "increment", b"1"),
+        Operation("b", "set", b"5", if_version=1),
+        Operation("b", "increment", b"2"),
+        Operation("c", "increment", b"1"),
+        Operation("x", "delete"),
+    ):
+        staging.stage(tx, of_try, asset_id, operation)
+    looks, row = list[str](), tx.row
+
+    def watched(sql: str, parameters: Sequence[Any] = ()) -> Any:
+        looks.append(sql)
+        return row(sql, parameters)
+
+    monkeypatch.setattr(tx, "row", watched)
+    page = staging.page(tx, of_try, asset_id, KeyRange(), 9, with_values=True)
+    assert [(each.key, each.value, each.is_relative) for each in page] == [
+        ("b", b"7", False),
+        ("c", b"2", True),
+        ("d", b"1", False),
+    ]
+    assert len(looks) == 1
+
+
 def test_one_inactive_asset_stops_them_all(tx: Transaction, of_try: TryKey, asset_id: int) -> None:
     other = assets.declare(tx, AssetAddress("other"), new_asset=False).asset_id
     staging.stage(tx, of_try, other, Operation("a", "set", b"1"))

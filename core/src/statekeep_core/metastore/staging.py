@@ -194,9 +194,12 @@ class _View:
                 self.by_key.setdefault(operation.key, []).append(operation)
 
     def entry(self, tx: Transaction, asset_id: int, key: str) -> Entry | None:
+        operations = self.by_key.get(key, [])
+        settling = [place for place, each in enumerate(operations) if each.kind in ("set", "delete")]
+        if settling:  # whatever stood before; and a page need not ask for what everybody sees, key by key
+            return Replay(key, None).take_all(operations[settling[-1] :]).entry()
         base = None if self.is_cleared else asset_entries.get(tx, asset_id, key)
-        replay = Replay(key, base, is_relative=not self.is_cleared)
-        return replay.take_all(self.by_key.get(key, ())).entry()
+        return Replay(key, base, is_relative=not self.is_cleared).take_all(operations).entry()
 
 
 def _view(tx: Transaction, of_try: TryKey, asset_id: int) -> _View:
