@@ -86,3 +86,12 @@ def test_a_statement_that_postgresql_refuses_is_prepared_anew(postgres_store_url
             connection.execute("SELECT * FROM numbers")
         undo(connection, "ROLLBACK")
         assert connection.execute("SELECT * FROM numbers").fetchall() == []
+
+
+def test_no_two_connections_give_a_statement_the_same_name(postgres_store_url: str) -> None:
+    names = []
+    for number in range(2):
+        with connect(postgres_store_url) as connection:
+            connection.execute("SELECT %s", [number], prepare=True)
+            names += connection.execute("SELECT name FROM pg_prepared_statements", prepare=False).fetchall()
+    assert len(names) == len(set(names)) == 2

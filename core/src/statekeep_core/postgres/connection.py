@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections import Counter
 from queue import Empty, LifoQueue
 from threading import Lock
@@ -97,6 +98,9 @@ def connect(url: str, name: str = _OTHER_NAME) -> BoundedConnection:
         connection.close()
         raise
     connection.prepared_max = _PREPARED_STATEMENTS
+    # Names count up from here. Where a pooler is told to share sessions while we run, the name of another
+    # connection's statement must not be the name of one of ours: PostgreSQL would execute that one instead.
+    connection._prepared._prepared_idx = secrets.randbits(60)  # noqa: SLF001 -- no option gives names
     # One form per statement, whatever the size of its numbers.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(int, Int8BinaryDumper)
