@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from statekeep_core._shared.state import errors
 from statekeep_core._shared.state import messages as m
+from statekeep_core.postgres.failures import contract_error
 from statekeep_core.postgres.store import open_store
 
 from core.tests.conftest import Client
@@ -43,3 +44,9 @@ def test_a_fault_is_told_by_its_kind_and_logged_by_its_names(
     assert (fields["sqlstate"], fields["table_name"]) == ("P0001", "task_entries")
     assert "RaiseException" in fields["traceback"]
     assert "secret" not in f"{told.value} {told.value.facts} {record.__dict__}"
+
+
+def test_a_session_that_was_given_to_others_is_no_fault_and_can_be_tried_again() -> None:
+    told = contract_error(psycopg.errors.InvalidSqlStatementName("no such statement"), "a place")
+    assert isinstance(told, errors.UnavailableError)
+    assert "pool_mode" in str(told)

@@ -58,6 +58,12 @@ def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
             return UnavailableError(
                 what=what, problem="it did not answer in time; nothing was changed", changed=False
             )
+        case pg.InvalidSqlStatementName():
+            return UnavailableError(
+                what=what,
+                problem="its session lacks a statement that was prepared on this connection: has a pooler been"
+                " told to share sessions? Set its pool_mode to session",
+            )
         case pg.ReadOnlySqlTransaction():
             return UnavailableError(what=what, problem="it is a standby, which takes no writes")
         case _ if isinstance(error, _CANNOT_BE_USED):
