@@ -61,7 +61,7 @@ def contract_error(error: psycopg.Error, place: str) -> StatekeepError:
         case pg.InvalidSqlStatementName():
             return UnavailableError(
                 what=what,
-                problem="its session lacks a statement that was prepared on this connection: has a pooler been"
+                problem="its session lacks a statement that this connection has prepared: has a pooler been"
                 " told to share sessions? Set its pool_mode to session",
             )
         case pg.ReadOnlySqlTransaction():
