@@ -205,6 +205,8 @@ def test_a_disk_that_is_really_full_is_told_in_words(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from statekeep_core._shared.state import messages as m, wire
+from statekeep_core._shared.state.errors import UnavailableError
+from statekeep_core.metastore.probing import probe
 from statekeep_core.embedded import configured_path, open_configured, open_store
 store = open_store(Path(sys.argv[1]) / "state.db")
 def ask(claims, request):
@@ -218,7 +220,14 @@ while True:
         break
     acknowledged += 1
 kept = sum(ask(claims, m.Get(f"k{n}"))["kind"] == "Entry" for n in range(acknowledged))
-print(acknowledged, kept, reply["code"], reply["facts"]["problem"], sep="|")
+problem = None
+for _ in range(1_000):
+    try:
+        store.transact(lambda work: probe(work.tx))
+    except UnavailableError as error:
+        problem = error.facts["problem"]
+        break
+print(acknowledged, kept, reply["code"], reply["facts"]["problem"], problem, sep="|")
 """
     )
     disk = tmp_path / "disk"
@@ -232,9 +241,11 @@ print(acknowledged, kept, reply["code"], reply["facts"]["problem"], sep="|")
     )
     if "unshare failed" in done.stderr or "permission denied" in done.stderr:
         skip_unless_ci(f"this kernel gives no user namespace: {done.stderr.strip()}")
-    acknowledged, kept, code, problem = done.stdout.strip().split("|")
+    acknowledged, kept, code, problem, of_a_probe = done.stdout.strip().split("|")
     assert int(acknowledged) == int(kept) > 0
     assert (code, problem) == ("unavailable", "its disk is full")
+    # What a server asks to know whether it is ready.
+    assert of_a_probe == problem
 
 
 def skip_unless_ci(reason: str) -> None:

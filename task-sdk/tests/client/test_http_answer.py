@@ -115,6 +115,15 @@ def test_chunks_that_are_none_are_refused(chunk: bytes) -> None:
         AnswerReader().feed(head + chunk)
 
 
+@pytest.mark.parametrize(
+    ("head", "body_bytes"), [(b"Content-Length: 134217729", 0), (b"Connection: close", 128 * 2**20 + 1)]
+)
+def test_an_answer_has_an_end(head: bytes, body_bytes: int) -> None:
+    reader = AnswerReader()
+    with pytest.raises(GarbledAnswerError, match="more than 134,217,728 bytes"):
+        reader.feed(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + b"x" * body_bytes)
+
+
 def test_trailers_have_an_end() -> None:
     with pytest.raises(GarbledAnswerError, match="more than"):
         AnswerReader().feed(CHUNKED.removesuffix(b"\r\n") + b"x" * 70_000)

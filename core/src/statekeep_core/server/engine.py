@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
 from statekeep_core.faults import told_fault
+from statekeep_core.metastore.probing import probe
 from statekeep_core.traffic import NO_TRAFFIC
 
 from .outages import THE_SERVER, Outages
@@ -119,7 +120,7 @@ class ThreadedEngine:
         self._asked_now: list[tuple[Lane, Waiting]] = []
         self._is_open = False
         self._policy: Policy | None = None
-        self._outages = Outages(lambda: self.transact(_look))
+        self._outages = Outages(lambda: self.transact(lambda work: probe(work.tx)))
         self._thread = threading.Thread(target=self._work, name="statekeep-store", daemon=True)
 
     @property
@@ -274,10 +275,6 @@ class ThreadedEngine:
 def _is_unavailable(answer: Any) -> bool:
     code = answer.get("code") if isinstance(answer, dict) else getattr(answer, "code", None)
     return bool(code == UnavailableError.code)
-
-
-def _look(work: Work) -> str:
-    return work.tx.store_id()
 
 
 def _next_group(lane: Lane) -> list[Waiting | None]:

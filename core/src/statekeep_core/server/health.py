@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from statekeep_core._shared.state.errors import StatekeepError, UnavailableError
+from statekeep_core.metastore.probing import probe
 
 from .outages import THE_SERVER
 from .telemetry.logs import event
@@ -51,10 +52,10 @@ class Health:
         return await asyncio.shield(self._looking)
 
     async def _look(self) -> str | None:
-        """Begin a write transaction, which needs everything that a request may need, and write nothing."""
+        """Write what is there already, which needs everything that a request may need."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._engine.transact(lambda work: work.tx.store_id())
+                await self._engine.transact(lambda work: probe(work.tx))
         except TimeoutError as error:
             return self._noted(f"the store has not answered for {_PATIENCE_SECONDS:g} s", error)
         except StatekeepError as error:

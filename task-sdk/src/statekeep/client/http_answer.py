@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # What is not the body, headers most of all: what proxies send at most, and far more than a server does.
 _AROUND_BODY_BYTES = 64 * 1024
+# Twice what the frame to the task holds, in which bytes are no text.
+_BODY_BYTES = 128 * 1024 * 1024
 _SMALLEST_READ_BYTES = 64 * 1024
 _LARGEST_READ_BYTES = 1024 * 1024
 _INTERIM_STATUSES = range(100, 200)
@@ -46,7 +48,10 @@ class AnswerReader:
     @property
     def wanted_bytes(self) -> int:
         """How much to read at most before the next :meth:`feed`."""
-        return min(max(_SMALLEST_READ_BYTES, self._parts.missing_bytes), _LARGEST_READ_BYTES)
+        return min(
+            max(_SMALLEST_READ_BYTES, self._parts.announced_bytes - self._parts.body_bytes),
+            _LARGEST_READ_BYTES,
+        )
 
     def feed(self, data: bytes) -> Answer | None:
         """Add the next bytes (none: the stream has ended); return the answer when it is whole.
@@ -63,6 +68,8 @@ class AnswerReader:
             self.is_last = parts.is_last
             parts.let_go()
             return Answer(parts.status, parts.headers, b"".join(parts.body))
+        if max(parts.body_bytes, parts.announced_bytes) > _BODY_BYTES:
+            raise GarbledAnswerError(f"its answer has more than {_BODY_BYTES:,} bytes")
         # Chunks may be small, and their lengths take room, too.
         if self._received_bytes - 2 * parts.body_bytes > _AROUND_BODY_BYTES:
             raise GarbledAnswerError(f"its answer has more than {_AROUND_BODY_BYTES:,} bytes of headers")
@@ -88,8 +95,8 @@ class _Parts:
         return self._has_headers and not self.headers.keys() & {"content-length", "transfer-encoding"}
 
     @property
-    def missing_bytes(self) -> int:
-        return int(self.headers.get("content-length", 0)) - self.body_bytes if self._has_headers else 0
+    def announced_bytes(self) -> int:
+        return int(self.headers.get("content-length", 0)) if self._has_headers else 0
 
     def feed(self, data: bytes) -> None:
         try:
