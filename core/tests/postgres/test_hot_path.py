@@ -44,6 +44,8 @@ HOT = [
     m.Set("new", b"1", 1, if_absent=True),
     m.Increment("n", b"1", 1),
     m.SetMax("n", b"9", 1),
+    m.SetMax("n", b"1700000000000000000", 1),
+    m.SetMax("k", b"-1700000000000000000"),
     m.Delete("n", 1),
     m.Delete("absent", 1),
     m.Set("n", b"1", 1, apply_now=True),
@@ -448,6 +450,8 @@ FOLDED = [
     m.SetMax("k", b"3", 1),
     m.SetMax("k", b"9", 1),
     m.SetMax("k", b"3", 1, retention=60),
+    m.SetMax("k", b"1700000000000000000", 1),
+    m.SetMax("k", b"1700000000000000001", 1),
     m.SetMax("k", b'"2026-01-01"', 1),
 ]
 

@@ -10,6 +10,8 @@ import re
 # Of integers whose sum 64 bits hold, with a third one besides.
 _INTEGER = "(0|-?[1-9][0-9]{0,17})"
 LONGEST_SUM_BYTES = 20
+# Of integers that are only compared: nanoseconds since 1970 have 19 digits.
+_LONG_INTEGER = "(0|-?[1-9][0-9]{0,37})"
 # Numbers that are one `double precision`, whether Python has them as a float or as an int.
 _NUMBER = "-?(0|[1-9][0-9]{0,14})([.][0-9]+)?(e[-+]?[0-9]{1,2})?"
 _LONGEST_NUMBER_BYTES = 29
@@ -21,7 +23,7 @@ _INSTANT = '"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z"'
 _LONGEST_PLAIN_TEXT_BYTES = 12
 
 _SMALL_INTEGER = re.compile(_INTEGER.encode())
-_COMPARED = re.compile(f"{_INTEGER}|{_NUMBER}|{_TEXT}".encode())
+_COMPARED = re.compile(f"{_LONG_INTEGER}|{_NUMBER}|{_TEXT}".encode())
 
 
 def is_small_integer(value: bytes) -> bool:
@@ -57,6 +59,7 @@ def is_greater(new: str, old: str) -> str:
 
     return f"""CASE WHEN greatest(length({old}), length({new})) > {LONGEST_COMPARED_BYTES} THEN NULL
         WHEN {both(_INTEGER)} THEN {greater("bigint")}
+        WHEN {both(_LONG_INTEGER)} THEN {greater("numeric")}
         WHEN greatest(length({old}), length({new})) <= {_LONGEST_NUMBER_BYTES} AND {both(_NUMBER)}
             THEN {greater("float8")}
         WHEN {both(_TEXT)} AND ({_has_shape(old, _INSTANT)}) = ({_has_shape(new, _INSTANT)})
@@ -66,7 +69,7 @@ def is_greater(new: str, old: str) -> str:
 def compares_in_any_order(value: str) -> str:
     """Return an expression for whether a value certainly compares alike with whatever it meets."""
     return f"""CASE WHEN length({value}) <= {_LONGEST_PLAIN_TEXT_BYTES} THEN true
-        ELSE {" OR ".join(_has_shape(value, shape) for shape in (_INTEGER, _NUMBER, _INSTANT))} END"""
+        ELSE {" OR ".join(_has_shape(value, shape) for shape in (_LONG_INTEGER, _NUMBER, _INSTANT))} END"""
 
 
 def _text(value: str) -> str:
