@@ -194,14 +194,8 @@ def test_a_full_disk_refuses_the_write_and_keeps_what_was_there(client: Client) 
     assert client.ask(claims, m.Get("big")) == m.Absent("big")
 
 
-@pytest.mark.skipif(
-    shutil.which("unshare") is None, reason="needs util-linux's unshare for a disk of its own"
-)
-def test_a_disk_that_is_really_full_is_told_in_words(tmp_path: Path) -> None:
-    """A store on a tmpfs of 256 KiB, mounted in a user namespace; written until it is full, then read."""
-    script = tmp_path / "fill.py"
-    script.write_text(
-        """
+# Fills a disk, reads back what was acknowledged, and asks what a server asks to know whether it is ready.
+FILL = """
 import sys
 from pathlib import Path
 from statekeep_core._shared.state import messages as m, wire
@@ -229,7 +223,15 @@ for _ in range(1_000):
         break
 print(acknowledged, kept, reply["code"], reply["facts"]["problem"], problem, sep="|")
 """
-    )
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None, reason="needs util-linux's unshare for a disk of its own"
+)
+def test_a_disk_that_is_really_full_is_told_in_words(tmp_path: Path) -> None:
+    """A store on a small tmpfs, mounted in a user namespace."""
+    script = tmp_path / "fill.py"
+    script.write_text(FILL)
     disk = tmp_path / "disk"
     disk.mkdir()
     command = f"mount -t tmpfs -o size=512k tmpfs {disk} && exec {sys.executable} {script} {disk}"
@@ -244,7 +246,6 @@ print(acknowledged, kept, reply["code"], reply["facts"]["problem"], problem, sep
     acknowledged, kept, code, problem, of_a_probe = done.stdout.strip().split("|")
     assert int(acknowledged) == int(kept) > 0
     assert (code, problem) == ("unavailable", "its disk is full")
-    # What a server asks to know whether it is ready.
     assert of_a_probe == problem
 
 

@@ -45,7 +45,6 @@ HOT = [
     m.Increment("n", b"1", 1),
     m.SetMax("n", b"9", 1),
     m.SetMax("n", b"1700000000000000000", 1),
-    m.SetMax("k", b"-1700000000000000000"),
     m.Delete("n", 1),
     m.Delete("absent", 1),
     m.Set("n", b"1", 1, apply_now=True),

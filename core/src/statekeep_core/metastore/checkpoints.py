@@ -115,9 +115,10 @@ class Checkpointer:
             left = self._fold_beside_writers()
         if left > _FEW_PAGES:
             self._closing.wait(_HELD_SECONDS)
-        elif left:
-            with self._lock.held():
-                self._fold_beside_writers()
+            return
+        # Even if nothing is left: what was committed meanwhile is, and keeps the log from beginning anew.
+        with self._lock.held():
+            self._fold_beside_writers()
 
     def _fold_beside_writers(self) -> int:
         """Fold what nobody reads an older state of; return how many pages were left."""
